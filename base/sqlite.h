@@ -1,0 +1,70 @@
+#pragma once
+// SQLite (sqlite.org/c3ref) with errors as base::Error and statements that finalise themselves. One thread an object.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace base {
+
+class Database;
+
+// A prepared statement. Bind from 1, columns from 0, as SQLite counts. step() is true while there is a row.
+class Statement {
+ public:
+  Statement(Database& database, std::string_view sql);
+  ~Statement();
+  Statement(Statement&&) noexcept;
+  Statement& operator=(Statement&&) = delete;
+
+  Statement& bind(int index, std::int64_t value);
+  Statement& bind(int index, std::string_view value);       // text
+  Statement& bind_blob(int index, std::string_view value);
+  Statement& bind_null(int index);
+  bool step();
+  void run();    // for statements without rows: step, then reset
+  void reset();  // also clears the bindings
+
+  std::int64_t integer(int column) const;
+  std::string text(int column) const;  // text or blob
+  bool is_null(int column) const;
+
+ private:
+  Database* database_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+class Database {
+ public:
+  // Opens or creates. WAL mode; `full_sync`: a commit is on the disk when it returns (synchronous=FULL).
+  Database(const std::string& path, bool full_sync);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  void execute(const std::string& sql);
+  sqlite3* handle() { return database_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  sqlite3* database_ = nullptr;
+};
+
+// BEGIN IMMEDIATE … COMMIT; rolls back unless commit() was called.
+class Transaction {
+ public:
+  explicit Transaction(Database& database);
+  ~Transaction();
+  void commit();
+
+ private:
+  Database& database_;
+  bool done_ = false;
+};
+
+}  // namespace base

@@ -1,0 +1,65 @@
+#pragma once
+// systemd's manager over D-Bus (org.freedesktop.systemd1(5)). An interface, so that the scheduler and bootstrap run
+// against a fake in tests. Blocking; one object a thread.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace base {
+
+struct UnitStatus {
+  std::string name;
+  std::string description;
+  std::string load_state;    // loaded, not-found, masked, …
+  std::string active_state;  // active, inactive, failed, activating, …
+  std::string sub_state;     // running, dead, …
+};
+
+class Systemd {
+ public:
+  virtual ~Systemd() = default;
+
+  // A unit that systemd has not loaded has load_state "not-found", active "inactive", sub "dead".
+  virtual UnitStatus status(const std::string& unit) = 0;
+  // Loaded units whose names match one of the globs; all when there are none.
+  virtual std::vector<UnitStatus> list_units(const std::vector<std::string>& patterns) = 0;
+  // One property of a unit as text (strings, numbers, booleans "true"/"false"); nothing when it has no such property.
+  // `interface` is the last part: "Unit", "Service", "Scope", …
+  virtual std::optional<std::string> property(const std::string& unit, const std::string& interface,
+                                              const std::string& name) = 0;
+
+  // Jobs, mode "replace". They wait until the job has ended and return its result ("done", "failed", "timeout", …);
+  // with a zero `timeout` they return "queued" at once. Throw Error when systemd refuses.
+  virtual std::string start(const std::string& unit, std::chrono::milliseconds timeout) = 0;
+  virtual std::string stop(const std::string& unit, std::chrono::milliseconds timeout) = 0;
+  virtual std::string restart(const std::string& unit, std::chrono::milliseconds timeout) = 0;
+  // Any of start stop restart reload try-restart reload-or-restart reload-or-try-restart.
+  virtual std::string job(const std::string& verb, const std::string& unit, std::chrono::milliseconds timeout) = 0;
+  virtual void reset_failed(const std::string& unit) = 0;  // a unit that is not loaded is fine
+
+  virtual void reload() = 0;  // daemon-reload
+  // Names or paths of unit files; `runtime` puts the links below /run.
+  virtual void enable(const std::vector<std::string>& files, bool runtime) = 0;
+  virtual void disable(const std::vector<std::string>& names, bool runtime) = 0;
+  virtual void link(const std::vector<std::string>& paths, bool runtime) = 0;
+  virtual void mask(const std::vector<std::string>& names, bool runtime) = 0;
+  virtual void unmask(const std::vector<std::string>& names, bool runtime) = 0;
+
+  // A scope around running processes (systemd.scope(5)) with Delegate=yes in `slice`; returns its cgroup path (relative
+  // to the cgroup root). Resource limits are left to the caller, who owns the delegated cgroup.
+  virtual std::string start_scope(const std::string& name, const std::string& slice, const std::string& description,
+                                  const std::vector<int>& pids) = 0;
+
+  // "running", "degraded", "starting", …
+  virtual std::string system_state() = 0;
+};
+
+// The system bus, or systemd's private socket when there is no bus daemon and we are root. Throws Error when there is no
+// systemd.
+std::unique_ptr<Systemd> connect_systemd();
+
+}  // namespace base

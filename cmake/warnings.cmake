@@ -1,0 +1,13 @@
+# Warnings are errors, in every build.
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Werror)
+add_compile_options(-fstack-protector-strong -ffunction-sections -fdata-sections)
+add_link_options(-Wl,--gc-sections -Wl,-z,relro,-z,now)
+
+if(CLUSTEROS_SANITIZE)
+  add_compile_options(-fsanitize=${CLUSTEROS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CLUSTEROS_SANITIZE})
+endif()
+if(CLUSTEROS_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()

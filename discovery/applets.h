@@ -1,0 +1,12 @@
+#pragma once
+// The applets of this room, for the front door.
+
+#include <span>
+
+#include "base/applet.h"
+
+namespace discovery {
+
+std::span<const base::Applet> applets();
+
+}  // namespace discovery
