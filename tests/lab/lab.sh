@@ -1,0 +1,285 @@
+# The light lab: nodes with a real systemd as PID 1 in namespaces, in about a second each, joined by a bridge.
+# Sourced by tests after tests/lib/test.sh. Needs root and the SDK's tree as "/" (./dev test runs tests there).
+#
+#   lab_network                 a bridge in a network namespace of the lab; nodes started after it get 10.99.0.N
+#   lab_start NAME              makes the node on first use, boots it, waits until systemd has started everything
+#   lab_run NAME COMMAND...     runs a command inside the node; its exit code
+#   lab_copy NAME FILE PATH     puts a file or tree into the node (running or not)
+#   lab_stop NAME               orderly shutdown; lab_kill NAME: power cut; lab_reboot NAME: stop and start, same disk
+#   lab_install NAME            our binary as /usr/bin/clusterctl with its applets, and the image's units, enabled
+#   lab_cloud_config NAME FILE  the cloud-config that bootstrap reads at the node's next boot
+#   lab_outside COMMAND...      runs a command on the lab's network outside of every node (address 10.99.0.254)
+#   lab_address NAME            prints the node's address
+#   lab_disk NAME               prints the directory to write the node's files to from outside
+#   lab_log NAME                prints the node's journal, also of a node that is down
+#
+# A node's root is an overlay: the SDK's tree below, the node's disk ($TMP/lab/NAME/disk) above. Everything is in
+# namespaces and one cgroup directory a node, so killing a node's PID 1 removes all of it; lab_cleanup does that when
+# the test ends (also by Ctrl-C), and PR_SET_PDEATHSIG does it when the test itself is killed: then an empty cgroup
+# directory is left, which the next lab removes. These functions work on the test's own shell: call none of those that
+# start something in $(…).
+# shellcheck shell=bash
+
+LAB_BOOT_DEADLINE=${LAB_BOOT_DEADLINE:-40}
+LAB_STOP_DEADLINE=${LAB_STOP_DEADLINE:-20}
+
+# Says why light nodes cannot run here, or nothing.
+lab_obstacle() {
+  [ "$(id -u)" = 0 ] || { echo "light nodes need root"; return; }
+  [ -x /usr/lib/systemd/systemd ] || { echo "there is no systemd in this tree"; return; }
+  [ -n "$(lab_cgroup_root)" ] || { echo "there is no cgroup v2 mount"; return; }
+  grep -qw overlay /proc/filesystems || { echo "the kernel has no overlay file system"; return; }
+  unshare --mount --pid --net --uts --ipc --cgroup --fork true 2>/dev/null || echo "namespaces are not permitted here"
+}
+
+# Where the hierarchy of cgroup v2 is: alone, or beside version 1.
+lab_cgroup_root() {
+  local directory
+  for directory in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+    if [ -e "$directory/cgroup.subtree_control" ] || [ -e "$directory/cgroup.procs" -a -e "$directory/cgroup.controllers" ]; then
+      echo "$directory"
+      return
+    fi
+  done
+}
+
+# Every function comes through here first: the lab of this test, made on first use.
+lab_open() {
+  LAB=$TMP/lab
+  [ -e "$LAB" ] && return
+  local obstacle
+  obstacle=$(lab_obstacle)
+  [ -z "$obstacle" ] || skip "$obstacle"
+  mkdir "$LAB"
+  LAB_NODES=()
+  LAB_NETWORK_PID=
+  trap lab_cleanup EXIT
+  local stale
+  for stale in "$(lab_cgroup_root)"/clusteros-lab.*; do
+    stale=${stale##*/clusteros-lab.}
+    [ ! -e "/proc/${stale%%.*}" ] || continue
+    lab_remove_cgroup "$(lab_cgroup_root)/clusteros-lab.$stale" || true
+  done
+}
+
+# lab_within SECONDS COMMAND...: like wait_until, but an exit code, so that the caller can say what was the matter.
+lab_within() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -le "$deadline" ] || return 1
+    sleep 0.02
+  done
+}
+
+lab_network() {
+  lab_open
+  setpriv --pdeathsig KILL unshare --net sleep infinity &
+  LAB_NETWORK_PID=$!
+  disown
+  # unshare has done its work when the process is in another namespace.
+  lab_within 5 lab_network_is_apart || fail "no network namespace for the lab"
+  lab_outside ip link set lo up
+  lab_outside ip link add lab type bridge
+  lab_outside ip addr add 10.99.0.254/24 dev lab
+  lab_outside ip link set lab up
+}
+
+lab_network_is_apart() {
+  local theirs
+  theirs=$(readlink "/proc/$LAB_NETWORK_PID/ns/net") && [ "$theirs" != "$(readlink /proc/self/ns/net)" ]
+}
+
+lab_outside() { nsenter --target "$LAB_NETWORK_PID" --net -- "$@"; }
+
+lab_address() { cat "$LAB/$1/address"; }
+
+lab_cgroup() { echo "$(lab_cgroup_root)/clusteros-lab.$$.$1"; }
+
+# A running node's files are seen through its PID 1: the overlay must not change under it.
+lab_disk() {
+  if lab_is_running "$1"; then echo "/proc/$(cat "$LAB/$1/pid")/root"; else echo "$LAB/$1/disk"; fi
+}
+
+lab_is_running() { [ -e "$LAB/$1/pid" ] && kill -0 "$(cat "$LAB/$1/pid")" 2>/dev/null; }
+
+# The node's directory and its disk as it is before the first boot.
+lab_create() {
+  lab_open
+  local name=$1 node=$LAB/$1 system unit link
+  [ -e "$node" ] && return
+  LAB_NODES+=("$name")
+  mkdir -p "$node"/{lower,disk,work,root}
+  [ -z "$LAB_NETWORK_PID" ] || echo "10.99.0.${#LAB_NODES[@]}" >"$node/address"
+  system=$node/disk/etc/systemd/system
+  mkdir -p "$system" "$node/disk/etc/systemd/network"
+  systemd-id128 new >"$node/disk/etc/machine-id"
+  echo "$name" >"$node/disk/etc/hostname"
+  printf '[Match]\nName=eth0\n[Link]\nUnmanaged=yes\n' >"$node/disk/etc/systemd/network/05-lab.network"
+  # What the SDK happens to have enabled is no business of a node: a character device 0:0 hides the link below.
+  for link in /etc/systemd/system/*.wants/*; do
+    case $link in
+      */ssh.service | */systemd-resolved.service | */sshd-keygen.service) ;;
+      *)
+        mkdir -p "$node/disk/$(dirname "$link")"
+        mknod "$node/disk/$link" c 0 0
+        ;;
+    esac
+  done
+  # And what makes no sense without hardware, or costs seconds.
+  for unit in systemd-udevd.service systemd-udev-trigger.service systemd-udevd-control.socket systemd-udevd-kernel.socket \
+    getty.target console-getty.service systemd-networkd-wait-online.service systemd-firstboot.service ldconfig.service \
+    systemd-hwdb-update.service systemd-journal-catalog-update.service systemd-machine-id-commit.service \
+    systemd-modules-load.service kmod-static-nodes.service dev-hugepages.mount dev-mqueue.mount \
+    sys-fs-fuse-connections.mount sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
+    proc-sys-fs-binfmt_misc.automount systemd-binfmt.service systemd-boot-random-seed.service systemd-random-seed.service \
+    systemd-pcrmachine.service systemd-pcrphase.service systemd-pcrphase-sysinit.service systemd-repart.service \
+    systemd-tpm2-setup.service systemd-tpm2-setup-early.service systemd-bootctl.socket systemd-importd.socket \
+    systemd-pcrextend.socket systemd-pcrlock.socket systemd-hibernate-clear.service systemd-sysctl.service; do
+    ln -s /dev/null "$system/$unit"
+  done
+  ln -s /usr/lib/systemd/system/multi-user.target "$system/default.target"
+}
+
+lab_start() {
+  lab_create "$1"
+  local name=$1 node=$LAB/$1 cgroup
+  ! lab_is_running "$name" || fail "node $name runs already"
+  cgroup=$(lab_cgroup "$name")
+  mkdir -p "$cgroup"
+  rm -rf "$node/pid" "$node/plugged" "$node/work"
+  mkdir "$node/work"
+  mkfifo "$node/plugged"
+  # In its cgroup before the cgroup namespace is made, which makes that directory the node's root. The parent that
+  # unshare leaves dies with this shell, and takes PID 1 (and so the node) along.
+  (
+    echo "$BASHPID" >"$cgroup/cgroup.procs"
+    exec setpriv --pdeathsig KILL unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child=KILL \
+      "$ROOT/tests/lab/node_init.sh" "$node" "$name"
+  ) </dev/null >"$node/console.log" 2>&1 &
+  echo "$!" >"$node/parent"
+  disown
+  lab_within 10 test -e "$node/pid" || fail "node $name did not start: $(cat "$node/console.log")"
+  if [ -n "$LAB_NETWORK_PID" ]; then
+    lab_outside ip link add "lab-$name" type veth peer name eth0 netns "$(cat "$node/pid")"
+    lab_outside ip link set "lab-$name" master lab up
+  fi
+  echo yes >"$node/plugged"
+  lab_within "$LAB_BOOT_DEADLINE" lab_boot_has_ended "$name" && lab_has_booted "$name" ||
+    fail "node $name did not boot in $LAB_BOOT_DEADLINE s: $(cat "$node/console.log") $(lab_log "$name" | tail -n 30)"
+}
+
+lab_boot_has_ended() { ! lab_is_running "$1" || lab_has_booted "$1"; }
+
+lab_has_booted() {
+  case $(lab_run "$1" systemctl is-system-running 2>/dev/null || true) in
+    running | degraded) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# The command joins a cgroup of the node's, so that its children stay inside too.
+lab_run() {
+  local name=$1 cgroup pid
+  shift
+  lab_is_running "$name" || { echo "lab: node $name is not running" >&2; return 125; }
+  pid=$(cat "$LAB/$name/pid")
+  cgroup=$(lab_cgroup "$name")/lab
+  mkdir -p "$cgroup"
+  (
+    echo "$BASHPID" >"$cgroup/cgroup.procs"
+    exec nsenter --target "$pid" --mount --pid --net --uts --ipc --cgroup -- \
+      env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"
+  )
+}
+
+lab_copy() {
+  local name=$1 from=$2 to=$3 disk
+  lab_create "$name"
+  disk=$(lab_disk "$name")
+  mkdir -p "$disk/$(dirname "$to")"
+  cp -a "$from" "$disk/$to"
+}
+
+lab_log() {
+  local node=$LAB/$1
+  if lab_is_running "$1"; then lab_run "$1" journalctl --no-pager -b; else journalctl --no-pager -D "$node/disk/var/log/journal"; fi
+}
+
+lab_stop() {
+  local name=$1
+  lab_is_running "$name" || return 0
+  kill -s RTMIN+4 "$(cat "$LAB/$name/pid")"
+  lab_within "$LAB_STOP_DEADLINE" lab_is_down "$name" || lab_kill "$name"
+  lab_forget "$name"
+}
+
+lab_kill() {
+  local name=$1
+  ! lab_is_running "$name" || kill -KILL "$(cat "$LAB/$name/pid")"
+  lab_within 10 lab_is_down "$name" || fail "node $name does not die"
+  lab_forget "$name"
+}
+
+# Down means that the parent which unshare left has gone too: it waits for PID 1, so all namespaces are gone then.
+lab_is_down() { lib_has_ended "$(cat "$LAB/$1/parent")"; }
+
+lab_forget() {
+  local cgroup
+  rm -f "$LAB/$1/pid" "$LAB/$1/parent"
+  cgroup=$(lab_cgroup "$1")
+  [ ! -d "$cgroup" ] || lab_within 10 lab_remove_cgroup "$cgroup" || fail "the cgroup $cgroup cannot be removed"
+}
+
+lab_remove_cgroup() { [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; }
+
+lab_reboot() {
+  lab_stop "$1"
+  lab_start "$1"
+}
+
+# The binary and everything of image/ that a node needs to be a ClusterOS machine.
+lab_install() {
+  lab_create "$1"
+  local name=$1 disk program unit enabled=()
+  disk=$(lab_disk "$name")
+  mkdir -p "$disk"/usr/bin "$disk"/usr/lib/{systemd/system,systemd/system-preset,sysusers.d,tmpfiles.d} "$disk/etc/clusteros"
+  cp "$CLUSTERCTL" "$disk/usr/bin/clusterctl"
+  while read -r program _; do
+    [ "$program" = clusterctl ] || ln -sf clusterctl "$disk/usr/bin/$program"
+  done < <("$CLUSTERCTL" --list)
+  for unit in "$ROOT"/image/units/*; do
+    cp -r "$unit" "$disk/usr/lib/systemd/system/"
+    ! grep -qs '^\[Install\]' "$unit" || enabled+=("$(basename "$unit")")
+  done
+  cp "$ROOT"/image/sysusers/* "$disk/usr/lib/sysusers.d/"
+  cp "$ROOT"/image/tmpfiles/* "$disk/usr/lib/tmpfiles.d/"
+  cp "$ROOT"/image/presets/* "$disk/usr/lib/systemd/system-preset/"
+  if lab_is_running "$name"; then
+    lab_run "$name" systemd-sysusers
+    lab_run "$name" systemd-tmpfiles --create
+    lab_run "$name" systemctl daemon-reload
+    lab_run "$name" systemctl enable --quiet "${enabled[@]}"
+  else
+    systemctl --root="$disk" enable --quiet "${enabled[@]}"
+  fi
+}
+
+# Where bootstrap.service looks for a cloud-config beside the NoCloud volume.
+lab_cloud_config() {
+  lab_copy "$1" "$2" /var/lib/clusteros/bootstrap/user-data
+}
+
+lab_cleanup() {
+  local name
+  for name in "${LAB_NODES[@]}"; do
+    [ ! -e "$LAB/$name/parent" ] || lab_kill "$name"
+  done
+  if [ -n "$LAB_NETWORK_PID" ]; then
+    kill -KILL "$LAB_NETWORK_PID" 2>/dev/null || true
+    lab_within 5 lib_has_ended "$LAB_NETWORK_PID"
+  fi
+  LAB_NODES=()
+  LAB_NETWORK_PID=
+  return 0
+}
