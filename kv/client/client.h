@@ -1,6 +1,6 @@
 #pragma once
-// The store as the other rooms see it: keys in directories, conditions, leases by TTL, watches. An interface with a real
-// implementation (connect) and one in memory for tests (memory_client.h).
+// The store as the other rooms see it: keys in directories, conditions, leases by TTL, watches. An interface with a
+// real implementation (connect) and one in memory for tests (memory_client.h).
 //
 // Keys are absolute paths ("/skydns/local/skydns/web"). Values are UTF-8 text. Errors of the store or the network are
 // base::Error; expected outcomes are values. Blocking; one object a thread, cancel() excepted.
@@ -28,20 +28,20 @@ enum class Action { kSet, kDelete, kExpire };
 
 struct Event {
   Action action = Action::kSet;
-  Node node;                       // for kDelete and kExpire only the key and the indices count
+  Node node;  // for kDelete and kExpire only the key and the indices count
   std::optional<std::string> previous_value;
 };
 
 struct PutOptions {
-  std::optional<std::chrono::seconds> ttl;
-  std::optional<bool> previous_exists;           // true: only update; false: only create
-  std::optional<std::string> previous_value;     // compare and swap
-  std::optional<std::uint64_t> previous_index;
+  std::optional<std::chrono::seconds> ttl = {};
+  std::optional<bool> previous_exists = {};        // true: only update; false: only create
+  std::optional<std::string> previous_value = {};  // compare and swap
+  std::optional<std::uint64_t> previous_index = {};
 };
 
 struct Listing {
-  std::vector<Node> nodes;   // every leaf and directory below the key, sorted by key; empty when there is none
-  std::uint64_t index = 0;   // the store's index: watch from index + 1 to miss nothing
+  std::vector<Node> nodes;  // every leaf and directory below the key, sorted by key; empty when there is none
+  std::uint64_t index = 0;  // the store's index: watch from index + 1 to miss nothing
 };
 
 class Client {
