@@ -2,6 +2,7 @@
 // A file descriptor that closes itself, and the calls that make one. Every descriptor is made with O_CLOEXEC.
 
 #include <fcntl.h>
+#include <sys/types.h>
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 #pragma once
-// Whole files: read, write atomically, list, remove. Paths are relative to a directory fd (or absolute with kCwd).
+// Whole files: read, write atomically, list, remove. A name given with a directory fd is relative to it.
 // All throw Error unless stated.
 
 #include <cstdint>

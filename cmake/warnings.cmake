@@ -1,6 +1,10 @@
 # Warnings are errors, in every build.
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Werror)
 add_compile_options(-fstack-protector-strong -ffunction-sections -fdata-sections)
+# ccache can only reuse objects that were made with a precompiled header when it sees the header's name.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+endif()
 add_link_options(-Wl,--gc-sections -Wl,-z,relro,-z,now)
 
 if(CLUSTEROS_SANITIZE)
