@@ -1,0 +1,11 @@
+#pragma once
+// What packagers take from the option tables: man pages, completion, the list of names.
+
+#include "base/applet.h"
+
+namespace clusterctl {
+
+int run_generate(const base::Invocation& invocation);
+int run_list(const base::Invocation& invocation);
+
+}  // namespace clusterctl
