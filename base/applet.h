@@ -14,13 +14,13 @@ namespace base {
 // One option. A flag has an empty `value`. Accepted forms: --name, --name=value, --name value, -l, -l value, -lvalue,
 // and --no-name / --name=false for flags.
 struct Option {
-  std::string_view name;               // without dashes: "listen-client-urls"
-  char letter = 0;                     // 'l' for -l, 0 for none
-  std::string_view value = {};         // placeholder of its value in the help: "URL"; empty: a flag
-  std::string_view help;               // one sentence, no full stop
-  std::string_view fallback = {};      // default value, shown in the help; empty: none
-  std::string_view environment = {};   // variable that sets it when it is not on the command line
-  bool repeatable = false;             // may stand more than once; else the last one wins
+  std::string_view name;                       // without dashes: "listen-client-urls"
+  char letter = 0;                             // 'l' for -l, 0 for none
+  std::string_view value = {};                 // placeholder of its value in the help: "URL"; empty: a flag
+  std::string_view help;                       // one sentence, no full stop
+  std::string_view fallback = {};              // default value, shown in the help; empty: none
+  std::string_view environment = {};           // variable that sets it when it is not on the command line
+  bool repeatable = false;                     // may stand more than once; else the last one wins
   std::vector<std::string_view> choices = {};  // when not empty, the only values allowed
 };
 
@@ -46,14 +46,14 @@ class Invocation {
 
 struct Command {
   std::string_view name;
-  std::string_view arguments;          // for the usage line: "UNIT..." or "[KEY] VALUE"
-  std::string_view summary;            // one line
+  std::string_view arguments;  // for the usage line: "UNIT..." or "[KEY] VALUE"
+  std::string_view summary;    // one line
   std::vector<Option> options = {};
   std::size_t min_arguments = 0;
-  std::size_t max_arguments = 0;       // kAnyNumber for no bound
+  std::size_t max_arguments = 0;  // kAnyNumber for no bound
   int (*run)(const Invocation&) = nullptr;
-  std::string_view description = {};   // further paragraphs for --help and the man page
-  bool pass_through = false;           // after the first positional argument everything is positional (container run)
+  std::string_view description = {};  // further paragraphs for --help and the man page
+  bool pass_through = false;          // after the first positional argument everything is positional (container run)
 };
 
 inline constexpr std::size_t kAnyNumber = SIZE_MAX;
@@ -61,16 +61,16 @@ inline constexpr std::size_t kAnyNumber = SIZE_MAX;
 // Either `commands` is filled (the first positional argument picks one) or `run` is set.
 struct Applet {
   std::string_view name;
-  std::vector<std::string_view> aliases = {};   // other argv[0]s: {"fleetctl"}
+  std::vector<std::string_view> aliases = {};  // other argv[0]s: {"fleetctl"}
   std::string_view summary;
   std::string_view description = {};
-  std::vector<Option> options = {};             // accepted before and after the command
+  std::vector<Option> options = {};  // accepted before and after the command
   std::vector<Command> commands = {};
-  std::string_view arguments = {};              // when there are no commands
+  std::string_view arguments = {};  // when there are no commands
   std::size_t min_arguments = 0;
   std::size_t max_arguments = 0;
   int (*run)(const Invocation&) = nullptr;
-  bool single_dash_long = false;                // also take -name (Go's flag package: etcd, fleet, skydns, confd)
+  bool single_dash_long = false;  // also take -name (Go's flag package: etcd, fleet, skydns, confd)
   std::string (*version_text)(std::string_view program) = nullptr;  // null: "<program> <version>"
 };
 

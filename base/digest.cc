@@ -55,9 +55,15 @@ std::string Sha256::hex_digest() {
   return hex({reinterpret_cast<const char*>(out), size});
 }
 
-std::string sha256_hex(std::string_view data) { return hex(digest(EVP_sha256(), data)); }
-std::string sha1_bytes(std::string_view data) { return digest(EVP_sha1(), data); }
-std::string sha1_hex(std::string_view data) { return hex(sha1_bytes(data)); }
+std::string sha256_hex(std::string_view data) {
+  return hex(digest(EVP_sha256(), data));
+}
+std::string sha1_bytes(std::string_view data) {
+  return digest(EVP_sha1(), data);
+}
+std::string sha1_hex(std::string_view data) {
+  return hex(sha1_bytes(data));
+}
 
 std::string hex(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";

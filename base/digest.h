@@ -32,7 +32,7 @@ std::string sha1_bytes(std::string_view data);
 std::string hex(std::string_view bytes);
 std::optional<std::string> unhex(std::string_view text);
 
-std::string base64_encode(std::string_view bytes);                  // standard alphabet with padding
-std::optional<std::string> base64_decode(std::string_view text);    // strict, but blanks and newlines are skipped
+std::string base64_encode(std::string_view bytes);                // standard alphabet with padding
+std::optional<std::string> base64_decode(std::string_view text);  // strict, but blanks and newlines are skipped
 
 }  // namespace base

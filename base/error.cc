@@ -28,6 +28,8 @@ Error::Error(std::string_view operation, std::string_view object, int error_numb
     : std::runtime_error(compose(operation, object, std::generic_category().message(error_number))),
       error_number_(error_number) {}
 
-void throw_errno(std::string_view operation, std::string_view object) { throw Error(operation, object, errno); }
+void throw_errno(std::string_view operation, std::string_view object) {
+  throw Error(operation, object, errno);
+}
 
 }  // namespace base

@@ -49,9 +49,13 @@ void EventLoop::run() {
   state_->context.run();
 }
 
-void EventLoop::stop() { state_->context.stop(); }
+void EventLoop::stop() {
+  state_->context.stop();
+}
 
-void EventLoop::post(std::function<void()> work) { asio::post(state_->context, std::move(work)); }
+void EventLoop::post(std::function<void()> work) {
+  asio::post(state_->context, std::move(work));
+}
 
 std::shared_ptr<EventLoop::Timer> EventLoop::after(std::chrono::milliseconds delay, std::function<void()> work) {
   auto timer = std::make_shared<Timer>(state_->context, std::move(work));
@@ -93,6 +97,8 @@ void EventLoop::run_as_daemon(std::string_view ready_status) {
   run();
 }
 
-boost::asio::io_context& EventLoop::context() { return state_->context; }
+boost::asio::io_context& EventLoop::context() {
+  return state_->context;
+}
 
 }  // namespace base

@@ -6,7 +6,9 @@
 namespace base {
 namespace {
 
-std::string leaf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string leaf(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 }  // namespace
 
@@ -68,9 +70,13 @@ std::string FakeSystemd::job(const std::string& verb, const std::string& unit, s
   return "done";
 }
 
-void FakeSystemd::reset_failed(const std::string& unit) { calls.push_back("reset-failed " + unit); }
+void FakeSystemd::reset_failed(const std::string& unit) {
+  calls.push_back("reset-failed " + unit);
+}
 
-void FakeSystemd::reload() { calls.emplace_back("reload"); }
+void FakeSystemd::reload() {
+  calls.emplace_back("reload");
+}
 
 void FakeSystemd::enable(const std::vector<std::string>& files, bool) {
   for (const auto& file : files) {
@@ -116,6 +122,8 @@ std::string FakeSystemd::start_scope(const std::string& name, const std::string&
   return "/" + slice + "/" + name;
 }
 
-std::string FakeSystemd::system_state() { return "running"; }
+std::string FakeSystemd::system_state() {
+  return "running";
+}
 
 }  // namespace base

@@ -21,7 +21,9 @@ void Fd::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-Fd Fd::duplicate() const { return Fd(check(::fcntl(fd_, F_DUPFD_CLOEXEC, 0), "duplicate file descriptor")); }
+Fd Fd::duplicate() const {
+  return Fd(check(::fcntl(fd_, F_DUPFD_CLOEXEC, 0), "duplicate file descriptor"));
+}
 
 Fd open_file(const std::string& path, int flags, mode_t mode) {
   return Fd(check(::open(path.c_str(), flags | O_CLOEXEC, mode), "open", path));
@@ -31,7 +33,9 @@ Fd open_at(const Fd& directory, const std::string& name, int flags, mode_t mode)
   return Fd(check(::openat(directory.get(), name.c_str(), flags | O_CLOEXEC, mode), "open", name));
 }
 
-Fd open_directory(const std::string& path) { return open_file(path, O_RDONLY | O_DIRECTORY); }
+Fd open_directory(const std::string& path) {
+  return open_file(path, O_RDONLY | O_DIRECTORY);
+}
 
 Fd open_directory_at(const Fd& parent, const std::string& name) {
   return open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);

@@ -20,7 +20,9 @@ const Fd& cwd() {
   return directory;
 }
 
-bool is_missing(const Error& error) { return error.error_number() == ENOENT || error.error_number() == ENOTDIR; }
+bool is_missing(const Error& error) {
+  return error.error_number() == ENOENT || error.error_number() == ENOTDIR;
+}
 
 std::string read_named(const Fd& directory, const std::string& name, std::uint64_t limit) {
   const Fd file = open_at(directory, name, O_RDONLY);
@@ -63,7 +65,9 @@ void remove_tree(const Fd& parent, const std::string& name, int depth) {
 
 }  // namespace
 
-std::string read_file(const std::string& path, std::uint64_t limit) { return read_named(cwd(), path, limit); }
+std::string read_file(const std::string& path, std::uint64_t limit) {
+  return read_named(cwd(), path, limit);
+}
 
 std::string read_file_at(const Fd& directory, const std::string& name, std::uint64_t limit) {
   return read_named(directory, name, limit);
@@ -151,7 +155,9 @@ void make_directory_at(const Fd& parent, const std::string& name, mode_t mode) {
   if (::mkdirat(parent.get(), name.c_str(), mode) != 0 && errno != EEXIST) throw_errno("make directory", name);
 }
 
-bool exists(const std::string& path) { return exists_at(cwd(), path); }
+bool exists(const std::string& path) {
+  return exists_at(cwd(), path);
+}
 
 bool exists_at(const Fd& directory, const std::string& name) {
   return ::faccessat(directory.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -181,9 +187,13 @@ std::vector<std::string> list_directory_at(const Fd& directory, const std::strin
   return names;
 }
 
-void remove_tree_at(const Fd& parent, const std::string& name) { remove_tree(parent, name, 0); }
+void remove_tree_at(const Fd& parent, const std::string& name) {
+  remove_tree(parent, name, 0);
+}
 
-bool remove_file(const std::string& path) { return remove_file_at(cwd(), path); }
+bool remove_file(const std::string& path) {
+  return remove_file_at(cwd(), path);
+}
 
 bool remove_file_at(const Fd& directory, const std::string& name) {
   if (::unlinkat(directory.get(), name.c_str(), 0) == 0) return true;

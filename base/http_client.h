@@ -16,10 +16,10 @@ namespace base {
 
 struct HttpClientOptions {
   std::chrono::milliseconds connect_timeout{5000};
-  std::chrono::milliseconds io_timeout{30000};      // longest wait for the next bytes
-  std::size_t max_body_bytes = 64 * 1024 * 1024;    // of a response that is not streamed
-  std::string ca_file;           // PEM; empty: the system's /etc/ssl/certs/ca-certificates.crt
-  std::string certificate_file;  // PEM, for mutual TLS
+  std::chrono::milliseconds io_timeout{30000};    // longest wait for the next bytes
+  std::size_t max_body_bytes = 64 * 1024 * 1024;  // of a response that is not streamed
+  std::string ca_file;                            // PEM; empty: the system's /etc/ssl/certs/ca-certificates.crt
+  std::string certificate_file;                   // PEM, for mutual TLS
   std::string key_file;
   bool insecure_skip_verify = false;
 };

@@ -37,10 +37,10 @@ class HttpReply {
 };
 
 struct HttpServerOptions {
-  std::size_t max_header_bytes = 64 * 1024;       // more: 431
-  std::size_t max_body_bytes = 2 * 1024 * 1024;   // more: 413
-  std::size_t max_connections = 20000;            // more: closed at accept
-  std::chrono::milliseconds idle_timeout{300000}; // for a whole request to arrive, and between requests
+  std::size_t max_header_bytes = 64 * 1024;        // more: 431
+  std::size_t max_body_bytes = 2 * 1024 * 1024;    // more: 413
+  std::size_t max_connections = 20000;             // more: closed at accept
+  std::chrono::milliseconds idle_timeout{300000};  // for a whole request to arrive, and between requests
 };
 
 class HttpServer {
@@ -58,8 +58,9 @@ class HttpServer {
   // Stops accepting and closes all connections.
   void close();
 
+  struct State;  // the implementation's
+
  private:
-  struct State;
   std::shared_ptr<State> state_;
 };
 

@@ -19,19 +19,27 @@ bool to_journal() {
 
 std::string_view level_name(LogLevel level) {
   switch (level) {
-    case LogLevel::kError: return "error: ";
-    case LogLevel::kWarning: return "warning: ";
-    case LogLevel::kInfo: return "";
-    case LogLevel::kDebug: return "debug: ";
+    case LogLevel::kError:
+      return "error: ";
+    case LogLevel::kWarning:
+      return "warning: ";
+    case LogLevel::kInfo:
+      return "";
+    case LogLevel::kDebug:
+      return "debug: ";
   }
   return "";
 }
 
 }  // namespace
 
-void set_log_level(LogLevel level) { current_level = level; }
+void set_log_level(LogLevel level) {
+  current_level = level;
+}
 
-LogLevel log_level() { return current_level; }
+LogLevel log_level() {
+  return current_level;
+}
 
 void log_line(LogLevel level, std::string_view text) {
   if (level > log_level()) return;

@@ -7,9 +7,9 @@
 
 namespace base {
 
-std::string machine_id();   // /etc/machine-id: 32 hexadecimal digits. Throws Error.
-std::string boot_id();      // without dashes
-std::string host_name();    // gethostname(2)
+std::string machine_id();  // /etc/machine-id: 32 hexadecimal digits. Throws Error.
+std::string boot_id();     // without dashes
+std::string host_name();   // gethostname(2)
 
 // The address that other machines reach us at: the source address of the default route (IPv4, else IPv6), else the
 // first global address of an interface, else "127.0.0.1". No packet is sent.

@@ -7,13 +7,21 @@
 
 namespace base {
 
-void notify_ready(std::string_view status) { sd_notify(0, std::format("READY=1\nSTATUS={}", status).c_str()); }
+void notify_ready(std::string_view status) {
+  sd_notify(0, std::format("READY=1\nSTATUS={}", status).c_str());
+}
 
-void notify_status(std::string_view status) { sd_notify(0, std::format("STATUS={}", status).c_str()); }
+void notify_status(std::string_view status) {
+  sd_notify(0, std::format("STATUS={}", status).c_str());
+}
 
-void notify_watchdog() { sd_notify(0, "WATCHDOG=1"); }
+void notify_watchdog() {
+  sd_notify(0, "WATCHDOG=1");
+}
 
-void notify_stopping() { sd_notify(0, "STOPPING=1"); }
+void notify_stopping() {
+  sd_notify(0, "STOPPING=1");
+}
 
 std::optional<std::chrono::milliseconds> watchdog_interval() {
   std::uint64_t microseconds = 0;

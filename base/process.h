@@ -18,9 +18,9 @@ struct ProcessResult {
 };
 
 struct ProcessOptions {
-  std::string_view input = {};                        // its standard input
-  std::chrono::milliseconds timeout{30000};           // then SIGKILL and an Error
-  std::size_t max_output = 4 * 1024 * 1024;           // bytes of either stream; more is an Error
+  std::string_view input = {};                               // its standard input
+  std::chrono::milliseconds timeout{30000};                  // then SIGKILL and an Error
+  std::size_t max_output = 4 * 1024 * 1024;                  // bytes of either stream; more is an Error
   std::optional<std::vector<std::string>> environment = {};  // "K=V"; default: ours
 };
 

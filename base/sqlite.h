@@ -22,7 +22,7 @@ class Statement {
   Statement& operator=(Statement&&) = delete;
 
   Statement& bind(int index, std::int64_t value);
-  Statement& bind(int index, std::string_view value);       // text
+  Statement& bind(int index, std::string_view value);  // text
   Statement& bind_blob(int index, std::string_view value);
   Statement& bind_null(int index);
   bool step();

@@ -58,8 +58,8 @@ class Systemd {
   virtual std::string system_state() = 0;
 };
 
-// The system bus, or systemd's private socket when there is no bus daemon and we are root. Throws Error when there is no
-// systemd.
+// The system bus, or systemd's private socket when there is no bus daemon and we are root. Throws Error when there is
+// no systemd.
 std::unique_ptr<Systemd> connect_systemd();
 
 }  // namespace base

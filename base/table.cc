@@ -14,7 +14,9 @@ std::size_t display_width(std::string_view text) {
 
 }  // namespace
 
-void Table::add_row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+void Table::add_row(std::vector<std::string> cells) {
+  rows_.push_back(std::move(cells));
+}
 
 std::string Table::text() const {
   // A column's cells are those that another cell follows in their row, as in text/tabwriter.

@@ -9,7 +9,9 @@
 namespace base {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 template <typename T>
 std::optional<T> parse_whole(std::string_view text) {
@@ -65,9 +67,13 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::optional<std::uint64_t> parse_unsigned(std::string_view text) { return parse_whole<std::uint64_t>(text); }
+std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
+  return parse_whole<std::uint64_t>(text);
+}
 
-std::optional<std::int64_t> parse_signed(std::string_view text) { return parse_whole<std::int64_t>(text); }
+std::optional<std::int64_t> parse_signed(std::string_view text) {
+  return parse_whole<std::int64_t>(text);
+}
 
 std::optional<bool> parse_bool(std::string_view text) {
   for (const std::string_view word : {"1", "t", "T", "TRUE", "true", "True"}) {
@@ -133,13 +139,20 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     if (length == std::string_view::npos) length = text.size();
     const std::string_view unit = text.substr(0, length);
     text.remove_prefix(length);
-    if (unit == "ns") total += number;
-    else if (unit == "us" || unit == "µs") total += number * 1e3L;
-    else if (unit == "ms") total += number * 1e6L;
-    else if (unit == "s") total += number * 1e9L;
-    else if (unit == "m") total += number * 60e9L;
-    else if (unit == "h") total += number * 3600e9L;
-    else return std::nullopt;
+    if (unit == "ns")
+      total += number;
+    else if (unit == "us" || unit == "µs")
+      total += number * 1e3L;
+    else if (unit == "ms")
+      total += number * 1e6L;
+    else if (unit == "s")
+      total += number * 1e9L;
+    else if (unit == "m")
+      total += number * 60e9L;
+    else if (unit == "h")
+      total += number * 3600e9L;
+    else
+      return std::nullopt;
   }
   if (total > 9.2e18L) return std::nullopt;
   return std::chrono::nanoseconds(static_cast<std::int64_t>(total + 0.5L));
@@ -212,7 +225,8 @@ std::optional<std::chrono::system_clock::time_point> parse_rfc3339(std::string_v
   const int hour = field(11, 2);
   const int minute = field(14, 2);
   const int second = field(17, 2);
-  if (field(0, 4) < 0 || field(5, 2) < 0 || field(8, 2) < 0 || hour < 0 || minute < 0 || second < 0) return std::nullopt;
+  if (field(0, 4) < 0 || field(5, 2) < 0 || field(8, 2) < 0 || hour < 0 || minute < 0 || second < 0)
+    return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(field(0, 4)),
                                          std::chrono::month(static_cast<unsigned>(field(5, 2))),
                                          std::chrono::day(static_cast<unsigned>(field(8, 2)))};

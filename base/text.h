@@ -10,11 +10,11 @@
 
 namespace base {
 
-std::vector<std::string> split(std::string_view text, char separator);        // keeps empty parts
-std::vector<std::string> split_words(std::string_view text);                  // at blanks, no empty parts
+std::vector<std::string> split(std::string_view text, char separator);  // keeps empty parts
+std::vector<std::string> split_words(std::string_view text);            // at blanks, no empty parts
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
-std::string_view trim(std::string_view text);                                 // blanks, tabs, CR, LF
-std::string lower(std::string_view text);                                     // ASCII only
+std::string_view trim(std::string_view text);  // blanks, tabs, CR, LF
+std::string lower(std::string_view text);      // ASCII only
 
 // The whole text as a decimal number: no sign, no blanks, no overflow.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text);
@@ -25,7 +25,7 @@ std::optional<bool> parse_bool(std::string_view text);
 
 // "512", "512k", "64M", "1g", "1GiB" in bytes (powers of 1024).
 std::optional<std::uint64_t> parse_size(std::string_view text);
-std::string format_size(std::uint64_t bytes);                                 // "1.5 GiB"
+std::string format_size(std::uint64_t bytes);  // "1.5 GiB"
 
 // Go's time.ParseDuration without a sign: "300ms", "1.5h", "2h45m".
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);

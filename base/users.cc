@@ -47,15 +47,15 @@ std::optional<Group> to_group(const std::vector<std::string>& parts) {
 
 std::optional<User> find_user(std::string_view passwd_text, std::string_view name) {
   std::optional<User> found;
-  each_line(passwd_text, 7, [&](const auto& parts) { return parts[0] == name && (found = to_user(parts)).has_value(); });
+  each_line(passwd_text, 7,
+            [&](const auto& parts) { return parts[0] == name && (found = to_user(parts)).has_value(); });
   return found;
 }
 
 std::optional<User> find_user(std::string_view passwd_text, std::uint32_t uid) {
   std::optional<User> found;
-  each_line(passwd_text, 7, [&](const auto& parts) {
-    return parse_id(parts[2]) == uid && (found = to_user(parts)).has_value();
-  });
+  each_line(passwd_text, 7,
+            [&](const auto& parts) { return parse_id(parts[2]) == uid && (found = to_user(parts)).has_value(); });
   return found;
 }
 
@@ -76,8 +76,12 @@ std::vector<std::uint32_t> supplementary_groups(std::string_view group_text, std
   return groups;
 }
 
-std::optional<User> system_user(std::string_view name) { return find_user(read_file("/etc/passwd"), name); }
+std::optional<User> system_user(std::string_view name) {
+  return find_user(read_file("/etc/passwd"), name);
+}
 
-std::optional<Group> system_group(std::string_view name) { return find_group(read_file("/etc/group"), name); }
+std::optional<Group> system_group(std::string_view name) {
+  return find_group(read_file("/etc/group"), name);
+}
 
 }  // namespace base

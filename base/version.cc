@@ -2,6 +2,8 @@
 
 namespace base {
 
-std::string_view version() { return CLUSTEROS_VERSION; }
+std::string_view version() {
+  return CLUSTEROS_VERSION;
+}
 
 }  // namespace base

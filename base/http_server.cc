@@ -1,0 +1,372 @@
+// One coroutine reads a connection's requests one after the other; answers go through an output queue, so that a
+// handler can answer later and a stream can be written from anywhere on the loop. While an answer is pending the socket
+// is watched for its end, since a long poll must be forgotten when its client goes.
+#include "base/http_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <deque>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+
+namespace base {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using boost::system::error_code;
+using Socket = asio::generic::stream_protocol::socket;
+
+namespace {
+
+class Connection;
+
+std::string date_now() {
+  return std::format("{:%a, %d %b %Y %H:%M:%S} GMT",
+                     std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+}
+
+std::string head_text(const HttpResponse& response, std::string_view framing) {
+  std::string text = std::format("HTTP/1.1 {} {}\r\n", response.status, http_reason(response.status));
+  for (const auto& [name, value] : response.headers.all()) text += std::format("{}: {}\r\n", name, value);
+  text += std::format("Date: {}\r\n{}\r\n", date_now(), framing);
+  return text;
+}
+
+HttpRequest to_request(const beast::http::request<beast::http::string_body>& message, const std::string& peer) {
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  for (const auto& field : message) request.headers.add(field.name_string(), field.value());
+  request.body = message.body();
+  request.peer = peer;
+  return request;
+}
+
+}  // namespace
+
+struct HttpServer::State {
+  EventLoop& loop;
+  HttpServerOptions options;
+  Handler handler;
+  std::vector<std::shared_ptr<asio::ip::tcp::acceptor>> tcp_acceptors;
+  std::vector<std::shared_ptr<asio::local::stream_protocol::acceptor>> unix_acceptors;
+  std::set<std::shared_ptr<Connection>> connections;
+  bool closed = false;
+};
+
+namespace {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer);
+
+  asio::awaitable<void> serve();
+  void close();
+
+  // The reply's side. `framing` was decided with the head.
+  void queue(std::string data);
+  void end_of_answer();
+  void watch_for_close();
+  bool is_open() const { return socket_.is_open(); }
+  std::size_t pending_bytes() const { return pending_; }
+
+  bool head_request = false;
+  bool keep_alive = true;
+  bool chunked_allowed = true;
+  std::function<void()> on_close;
+
+ private:
+  asio::awaitable<bool> read_request();
+  void refuse(int status, std::string_view reason);
+  void write_next();
+
+  std::shared_ptr<HttpServer::State> server_;
+  Socket socket_;
+  std::string peer_;
+  asio::steady_timer deadline_;
+  asio::steady_timer answered_;
+  beast::flat_buffer buffer_;
+  std::deque<std::string> output_;
+  std::size_t pending_ = 0;
+  bool writing_ = false;
+  bool answer_ended_ = false;
+  HttpRequest request_;
+};
+
+class Reply : public HttpReply {
+ public:
+  explicit Reply(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Reply(const Reply&) = delete;
+  Reply& operator=(const Reply&) = delete;
+  ~Reply() override {
+    if (!answered_) {
+      send({500, {}, "no answer\n"});
+    } else if (streaming_) {
+      connection_->close();  // a stream that nobody finished: the client must see that it was cut
+    }
+  }
+
+  void send(HttpResponse response) override {
+    if (answered_) return;
+    answered_ = true;
+    const bool bodyless = response.status == 204 || response.status == 304;
+    std::string framing = bodyless ? "" : std::format("Content-Length: {}\r\n", response.body.size());
+    if (!connection_->keep_alive) framing += "Connection: close\r\n";
+    std::string text = head_text(response, framing);
+    if (!bodyless && !connection_->head_request) text += response.body;
+    connection_->queue(std::move(text));
+    connection_->end_of_answer();
+  }
+
+  void start(HttpResponse head) override {
+    if (answered_) return;
+    answered_ = true;
+    streaming_ = true;
+    // An HTTP/1.0 client knows no chunks: the end of the connection ends the body.
+    if (!connection_->chunked_allowed) connection_->keep_alive = false;
+    connection_->queue(
+        head_text(head, connection_->chunked_allowed ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n"));
+  }
+
+  void write(std::string data) override {
+    if (!streaming_ || data.empty() || connection_->head_request) return;
+    connection_->queue(connection_->chunked_allowed ? std::format("{:x}\r\n{}\r\n", data.size(), data)
+                                                    : std::move(data));
+  }
+
+  void finish() override {
+    if (!streaming_) return;
+    streaming_ = false;
+    if (connection_->chunked_allowed && !connection_->head_request) connection_->queue("0\r\n\r\n");
+    connection_->end_of_answer();
+  }
+
+  std::size_t pending_bytes() const override { return connection_->pending_bytes(); }
+
+  void on_close(std::function<void()> callback) override { connection_->on_close = std::move(callback); }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  bool answered_ = false;
+  bool streaming_ = false;
+};
+
+Connection::Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer)
+    : server_(std::move(server)),
+      socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      deadline_(socket_.get_executor()),
+      answered_(socket_.get_executor()) {}
+
+void Connection::close() {
+  error_code ignored;
+  socket_.shutdown(Socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  deadline_.cancel();
+  answered_.cancel();
+  output_.clear();
+  if (auto callback = std::exchange(on_close, nullptr)) callback();
+}
+
+void Connection::queue(std::string data) {
+  if (!socket_.is_open()) return;
+  pending_ += data.size();
+  output_.push_back(std::move(data));
+  if (!writing_) write_next();
+}
+
+void Connection::write_next() {
+  writing_ = true;
+  // The piece moves out of the queue: close() may clear the queue under a write that has not ended yet.
+  auto piece = std::make_shared<std::string>(std::move(output_.front()));
+  output_.pop_front();
+  asio::async_write(socket_, asio::buffer(*piece),
+                    [self = shared_from_this(), piece](const error_code& error, std::size_t) {
+                      self->writing_ = false;
+                      self->pending_ -= std::min(self->pending_, piece->size());
+                      if (error) return self->close();
+                      if (!self->output_.empty()) return self->write_next();
+                      if (self->answer_ended_) self->answered_.cancel();
+                    });
+}
+
+void Connection::end_of_answer() {
+  answer_ended_ = true;
+  on_close = nullptr;
+  if (!writing_) answered_.cancel();
+}
+
+void Connection::watch_for_close() {
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
+    if (error || self->answer_ended_ || !self->socket_.is_open()) return;
+    char byte = 0;
+    const ssize_t count = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    // Bytes that wait are a pipelined request, to be read after this answer; zero is the client's end.
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) self->close();
+  });
+}
+
+void Connection::refuse(int status, std::string_view reason) {
+  keep_alive = false;
+  queue(head_text(
+            {status, {}, ""},
+            std::format("Content-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n", reason.size() + 1)) +
+        std::string(reason) + "\n");
+  answer_ended_ = true;
+}
+
+asio::awaitable<bool> Connection::read_request() {
+  namespace http = beast::http;
+  http::request_parser<http::string_body> parser;
+  parser.header_limit(static_cast<std::uint32_t>(server_->options.max_header_bytes));
+  parser.body_limit(server_->options.max_body_bytes);
+  deadline_.expires_after(server_->options.idle_timeout);
+  deadline_.async_wait([self = shared_from_this()](const error_code& error) {
+    if (!error) self->close();
+  });
+  error_code error;
+  co_await http::async_read_header(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  if (!error && beast::iequals(parser.get()[http::field::expect], "100-continue"))
+    queue("HTTP/1.1 100 Continue\r\n\r\n");
+  if (!error) co_await http::async_read(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  deadline_.cancel();
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    refuse(431, std::format("request header is larger than {} bytes", server_->options.max_header_bytes));
+  } else if (error == http::error::body_limit) {
+    refuse(413, std::format("request body is larger than {} bytes", server_->options.max_body_bytes));
+  } else if (error.category() == make_error_code(http::error::bad_method).category() &&
+             error != http::error::end_of_stream && error != http::error::partial_message) {
+    refuse(400, "400 Bad Request: " + error.message());
+  }
+  if (error) co_return false;
+  head_request = parser.get().method() == http::verb::head;
+  keep_alive = parser.get().keep_alive();
+  chunked_allowed = parser.get().version() >= 11;
+  request_ = to_request(parser.get(), peer_);
+  co_return true;
+}
+
+asio::awaitable<void> Connection::serve() {
+  const auto self = shared_from_this();
+  while (socket_.is_open()) {
+    answer_ended_ = false;
+    const bool got_request = co_await read_request();
+    if (got_request) {
+      auto reply = std::make_shared<Reply>(self);
+      try {
+        server_->handler(std::move(request_), reply);
+      } catch (const std::exception& error) {
+        log_error("http: {}", error.what());
+        reply->send({500, {}, std::string(error.what()) + "\n"});
+      }
+      reply.reset();
+      if (!answer_ended_) watch_for_close();
+    }
+    while (socket_.is_open() && (writing_ || (got_request && !answer_ended_))) {
+      answered_.expires_at(asio::steady_timer::time_point::max());
+      error_code ignored;
+      co_await answered_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    if (!got_request || !keep_alive) break;
+  }
+  close();
+  server_->connections.erase(self);
+}
+
+template <typename Protocol>
+asio::awaitable<void> accept_loop(std::shared_ptr<HttpServer::State> server,
+                                  std::shared_ptr<typename Protocol::acceptor> acceptor) {
+  while (!server->closed) {
+    typename Protocol::socket socket(server->loop.context());
+    error_code error;
+    co_await acceptor->async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+    if (server->closed) co_return;
+    if (error) {
+      // Out of descriptors, most likely: the connection waits in the backlog meanwhile.
+      asio::steady_timer pause(server->loop.context(), std::chrono::milliseconds(100));
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      continue;
+    }
+    if (server->connections.size() >= server->options.max_connections) continue;
+    std::string peer = "unix";
+    if constexpr (std::is_same_v<Protocol, asio::ip::tcp>) {
+      const auto endpoint = socket.remote_endpoint(error);
+      if (error) continue;
+      peer = std::format("{}:{}", endpoint.address().to_string(), endpoint.port());
+      socket.set_option(asio::ip::tcp::no_delay(true), error);
+    }
+    auto connection = std::make_shared<Connection>(server, Socket(std::move(socket)), std::move(peer));
+    server->connections.insert(connection);
+    asio::co_spawn(server->loop.context(), connection->serve(), asio::detached);
+  }
+}
+
+}  // namespace
+
+HttpServer::HttpServer(EventLoop& loop, HttpServerOptions options, Handler handler)
+    : state_(std::make_shared<State>(State{loop, options, std::move(handler), {}, {}, {}, false})) {}
+
+HttpServer::~HttpServer() {
+  close();
+}
+
+std::uint16_t HttpServer::listen_tcp(const std::string& address, std::uint16_t port) {
+  const std::string where = std::format("{} port {}", address, port);
+  error_code error;
+  const auto ip = asio::ip::make_address(address, error);
+  if (error) throw Error("listen on", where, "no IP address");
+  const asio::ip::tcp::endpoint endpoint(ip, port);
+  auto acceptor = std::make_shared<asio::ip::tcp::acceptor>(state_->loop.context());
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
+  if (error) throw Error("listen on", where, error.value());
+  state_->tcp_acceptors.push_back(acceptor);
+  asio::co_spawn(state_->loop.context(), accept_loop<asio::ip::tcp>(state_, acceptor), asio::detached);
+  return acceptor->local_endpoint().port();
+}
+
+void HttpServer::listen_unix(const std::string& path, mode_t mode) {
+  remove_file(path);
+  auto acceptor = std::make_shared<asio::local::stream_protocol::acceptor>(state_->loop.context());
+  error_code error;
+  acceptor->open(asio::local::stream_protocol(), error);
+  // Nobody may connect between bind and chmod.
+  const mode_t old_mask = ::umask(0777);
+  if (!error) acceptor->bind(asio::local::stream_protocol::endpoint(path), error);
+  ::umask(old_mask);
+  if (error) throw Error("listen on", path, error.value());
+  check(::chmod(path.c_str(), mode), "chmod", path);
+  acceptor->listen(asio::socket_base::max_listen_connections, error);
+  if (error) throw Error("listen on", path, error.value());
+  state_->unix_acceptors.push_back(acceptor);
+  asio::co_spawn(state_->loop.context(), accept_loop<asio::local::stream_protocol>(state_, acceptor), asio::detached);
+}
+
+void HttpServer::close() {
+  if (std::exchange(state_->closed, true)) return;
+  error_code ignored;
+  for (const auto& acceptor : state_->tcp_acceptors) acceptor->close(ignored);
+  for (const auto& acceptor : state_->unix_acceptors) acceptor->close(ignored);
+  const auto connections = std::exchange(state_->connections, {});
+  for (const auto& connection : connections) connection->close();
+}
+
+}  // namespace base
