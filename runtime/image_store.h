@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,15 +36,15 @@ struct ImageConfig {
   std::vector<std::string> exposed_ports;  // "80/tcp"
   std::vector<std::string> volumes;        // paths in the container
   std::map<std::string, std::string> labels;
-  std::string stop_signal;                 // "SIGTERM", "15", ""
-  std::vector<std::string> diff_ids;       // "sha256:<hex>", lowest layer first
+  std::string stop_signal;            // "SIGTERM", "15", ""
+  std::vector<std::string> diff_ids;  // "sha256:<hex>", lowest layer first
 };
 
 struct Image {
-  std::string reference;                       // normalised: "docker.io/library/nginx:latest"
-  std::string digest;                          // of the manifest for this platform: "sha256:<hex>"
-  std::string source_digest;                   // of what the registry served: the index when there is one, else `digest`
-  std::uint64_t size = 0;                      // bytes of the unpacked files of all layers
+  std::string reference;      // normalised: "docker.io/library/nginx:latest"
+  std::string digest;         // of the manifest for this platform: "sha256:<hex>"
+  std::string source_digest;  // of what the registry served: the index when there is one, else `digest`
+  std::uint64_t size = 0;     // bytes of the unpacked files of all layers
   std::vector<std::string> layer_directories;  // absolute paths, lowest first
   ImageConfig config;
   std::chrono::system_clock::time_point fetched_at;
@@ -85,17 +86,17 @@ class ImageStore {
   // collect_garbage().
   bool remove(const std::string& reference);
 
-  // Removes the blobs, layers and leftovers that no reference and no container needs. False when a fetch or a start is
-  // under way elsewhere: then nothing was removed, and the next call will.
-  bool collect_garbage(const std::vector<ImageUse>& uses);
+  // Removes the blobs, layers and leftovers that no reference and no container needs. `uses` is asked while no start is
+  // under way. False when a fetch or a start is under way elsewhere: then nothing was removed, and the next call will.
+  bool collect_garbage(const std::function<std::vector<ImageUse>()>& uses);
 
   // --- for the fetcher
 
   // Makes the directories and removes the half-unpacked layers that a crash left. Idempotent.
   void prepare();
 
-  // Waits until no other process works on this content (a blob's or a layer's hex digest).
-  base::Fd lock_content(const std::string& hex);
+  // Waits until nobody else works on this content. `kind` is "blob" or "layer".
+  base::Fd lock_content(const std::string& kind, const std::string& digest);
 
   std::optional<std::string> read_blob(const std::string& digest);       // checked against its digest again
   void write_blob(const std::string& digest, std::string_view content);  // atomically, on the disk when it returns
@@ -103,10 +104,11 @@ class ImageStore {
   bool has_layer(const std::string& diff_id);
   std::uint64_t layer_size(const std::string& diff_id);
   // Moves the unpacked directory tmp/`name` to its place; on the disk when it returns. `size`: bytes of its files.
+  // The caller holds lock_content("layer", diff_id).
   void publish_layer(const std::string& diff_id, const std::string& name, std::uint64_t size);
   std::string layer_directory(const std::string& diff_id) const;
 
-  const base::Fd& tmp();                     // the directory tmp/, after prepare()
+  const base::Fd& tmp();  // the directory tmp/, after prepare()
   const std::string& root() const { return root_; }
 
  private:
