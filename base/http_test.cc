@@ -1,0 +1,202 @@
+// The server and the client against each other, over TCP and unix sockets on loopback.
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/http_client.h"
+#include "base/http_server.h"
+#include "base/temp_dir.h"
+
+namespace base {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A server on its own thread; the handler runs there.
+class TestServer {
+ public:
+  explicit TestServer(HttpServer::Handler handler, HttpServerOptions options = {})
+      : server_(loop_, options, std::move(handler)) {
+    url_ = parse_url("http://127.0.0.1:" + std::to_string(server_.listen_tcp("127.0.0.1", 0)));
+    server_.listen_unix(directory_.path() + "/socket", 0600);
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
+  ~TestServer() {
+    loop_.post([this] {
+      server_.close();
+      loop_.stop();
+    });
+    thread_.join();
+  }
+  const Url& url() const { return url_; }
+  std::string socket_path() const { return directory_.path() + "/socket"; }
+  EventLoop& loop() { return loop_; }
+
+  // Sends raw bytes and returns everything until the server closes.
+  std::string raw(const std::string& bytes) const {
+    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(url_.port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    check(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), "connect");
+    write_all(socket, bytes);
+    ::shutdown(socket.get(), SHUT_WR);
+    return read_all(socket);
+  }
+
+ private:
+  TempDir directory_;
+  EventLoop loop_;
+  HttpServer server_;
+  Url url_;
+  std::thread thread_;
+};
+
+void echo(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
+  HttpResponse response{200, {}, request.method + " " + request.target + " " + request.body};
+  response.headers.set("X-Test", request.headers.get("x-sent"));
+  reply->send(std::move(response));
+}
+
+TEST_CASE("a request and its answer, on one kept connection") {
+  TestServer server(echo);
+  HttpClient client;
+  for (int i = 0; i < 3; ++i) {
+    HttpRequest request{.method = "PUT", .target = "/a?b=c", .headers = {}, .body = "body", .peer = ""};
+    request.headers.set("X-Sent", "yes");
+    const HttpResponse response = client.request(server.url(), request);
+    CHECK(response.status == 200);
+    CHECK(response.body == "PUT /a?b=c body");
+    CHECK(response.headers.get("x-test") == "yes");
+  }
+  CHECK(client.request_unix(server.socket_path(), {}).body == "GET / ");
+}
+
+TEST_CASE("HEAD has a length and no body") {
+  TestServer server(echo);
+  HttpClient client;
+  HttpRequest request;
+  request.method = "HEAD";
+  const HttpResponse response = client.request(server.url(), request);
+  CHECK(response.headers.get("Content-Length") == "7");
+  CHECK(response.body.empty());
+  CHECK(client.request(server.url(), {}).body == "GET / ");
+}
+
+TEST_CASE("pipelined requests are answered in order") {
+  TestServer server(echo);
+  const std::string answers = server.raw("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(answers.find("GET /1") != std::string::npos);
+  CHECK(answers.find("GET /1") < answers.find("GET /2"));
+}
+
+TEST_CASE("bounds have their own answers") {
+  HttpServerOptions options;
+  options.max_body_bytes = 100;
+  options.max_header_bytes = 1000;
+  TestServer server(echo, options);
+  CHECK(server.raw("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n" + std::string(101, 'x'))
+            .starts_with("HTTP/1.1 413 "));
+  CHECK(server.raw("GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 431 "));
+  CHECK(server.raw("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
+}
+
+TEST_CASE("a stream arrives piece by piece") {
+  std::shared_ptr<HttpReply> kept;
+  std::promise<void> started;
+  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
+    kept = std::move(reply);
+    kept->start({200, {}, ""});
+    kept->write("one\n");
+    started.set_value();
+  });
+  HttpClient client;
+  std::string got;
+  client.stream(
+      server.url(), {}, 5s, [](const HttpResponse& head) { return head.status == 200; },
+      [&](std::string_view data) {
+        got += data;
+        if (got == "one\n") {
+          server.loop().post([&] {
+            kept->write("two\n");
+            kept->finish();
+            kept.reset();
+          });
+        }
+        return true;
+      });
+  CHECK(got == "one\ntwo\n");
+}
+
+TEST_CASE("a client that goes away is noticed") {
+  std::promise<void> closed;
+  std::shared_ptr<HttpReply> kept;
+  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
+    kept = std::move(reply);
+    kept->on_close([&] {
+      kept.reset();
+      closed.set_value();
+    });
+    kept->start({200, {}, ""});
+  });
+  {
+    HttpClient client;
+    client.stream(
+        server.url(), {}, 5s, [](const HttpResponse&) { return false; }, [](std::string_view) { return true; });
+  }
+  CHECK(closed.get_future().wait_for(5s) == std::future_status::ready);
+}
+
+TEST_CASE("a wait for ever is ended by cancel") {
+  std::shared_ptr<HttpReply> kept;
+  HttpClient client;
+  std::thread canceller;
+  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
+    kept = std::move(reply);
+    canceller = std::thread([&] { client.cancel(); });
+  });
+  const auto wait = [&] {
+    client.stream(
+        server.url(), {}, 0ms, [](const HttpResponse&) { return true; }, [](std::string_view) { return true; });
+  };
+  CHECK_THROWS_WITH_AS(wait(), doctest::Contains("cancelled"), Error);
+  CHECK_THROWS_WITH_AS(wait(), doctest::Contains("cancelled"), Error);
+  canceller.join();
+}
+
+TEST_CASE("an answer that nobody gives is 500, an exception too") {
+  TestServer server([](const HttpRequest& request, const std::shared_ptr<HttpReply>&) {
+    if (request.target == "/throw") throw Error("open", "x", ENOENT);
+  });
+  HttpClient client;
+  CHECK(client.request(server.url(), {}).status == 500);
+  HttpRequest request;
+  request.target = "/throw";
+  CHECK(client.request(server.url(), request).status == 500);
+}
+
+TEST_CASE("a late server, a dead port and a forged header are errors") {
+  std::shared_ptr<HttpReply> kept;
+  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) { kept = std::move(reply); });
+  HttpClientOptions options;
+  options.io_timeout = 50ms;
+  HttpClient client(options);
+  CHECK_THROWS_WITH_AS(client.request(server.url(), {}), doctest::Contains("no answer within 50 ms"), Error);
+  CHECK_THROWS_AS(client.request(parse_url("http://127.0.0.1:1"), {}), Error);
+  HttpRequest request;
+  request.headers.set("X", "a\r\nY: b");
+  CHECK_THROWS_AS(client.request(server.url(), request), Error);
+}
+
+}  // namespace
+}  // namespace base
