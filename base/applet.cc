@@ -146,7 +146,8 @@ class Parser {
   }
 
   void check_counts() const {
-    if (!applet_.commands.empty() && command_ == nullptr) throw UsageError("no command given (try 'help')");
+    if (!applet_.commands.empty() && command_ == nullptr && applet_.run == nullptr)
+      throw UsageError("no command given (try 'help')");
     const std::size_t low = command_ != nullptr ? command_->min_arguments : applet_.min_arguments;
     const std::size_t high = command_ != nullptr ? command_->max_arguments : applet_.max_arguments;
     const std::size_t count = invocation_.arguments.size();

@@ -58,7 +58,8 @@ struct Command {
 
 inline constexpr std::size_t kAnyNumber = SIZE_MAX;
 
-// Either `commands` is filled (the first positional argument picks one) or `run` is set.
+// Either `commands` is filled (the first positional argument picks one) or `run` is set. With both, `run` is for a
+// command line that names no command: old programs have options only (coreos-cloudinit --validate).
 struct Applet {
   std::string_view name;
   std::vector<std::string_view> aliases = {};  // other argv[0]s: {"fleetctl"}
