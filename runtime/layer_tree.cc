@@ -71,6 +71,7 @@ std::vector<std::string> layer_path(std::string_view name) {
     }
     result.push_back(std::move(component));
   }
+  if (result.size() > kMaxLayerDepth) throw wrong(std::format("it is nested deeper than {}", kMaxLayerDepth));
   return result;
 }
 

@@ -18,6 +18,7 @@ namespace runtime {
 
 inline constexpr std::size_t kMaxLayerPath = 4095;  // bytes, as Linux has it
 inline constexpr std::size_t kMaxLayerComponent = 255;
+inline constexpr std::size_t kMaxLayerDepth = 400;  // components; what is made here must be removable (base/file.h)
 
 // "./a//b/" is {"a", "b"}; "/a" is {"a"} as Docker takes it; the root itself is {}. Throws Error on "..", and on what
 // is too long.
