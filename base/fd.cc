@@ -44,7 +44,8 @@ Fd open_directory_at(const Fd& parent, const std::string& name) {
 Fd open_in_root(const Fd& root, const std::string& path, int flags, mode_t mode) {
   open_how how = {};
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) how.mode = mode;
+  // O_TMPFILE has the bit of O_DIRECTORY in it, and openat2 refuses a mode where nothing is made.
+  if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) how.mode = mode;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   const long fd = ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how));
   return Fd(static_cast<int>(check(fd, "open", path)));
