@@ -241,20 +241,21 @@ lab_reboot() {
 # The binary and everything of image/ that a node needs to be a ClusterOS machine.
 lab_install() {
   lab_create "$1"
-  local name=$1 disk program unit enabled=()
+  local name=$1 disk program unit directory enabled=()
   disk=$(lab_disk "$name")
-  mkdir -p "$disk"/usr/bin "$disk"/usr/lib/{systemd/system,systemd/system-preset,sysusers.d,tmpfiles.d} "$disk/etc/clusteros"
+  mkdir -p "$disk"/usr/bin "$disk"/usr/lib/systemd/system "$disk/etc/clusteros"
   cp "$CLUSTERCTL" "$disk/usr/bin/clusterctl"
   while read -r program _; do
     [ "$program" = clusterctl ] || ln -sf clusterctl "$disk/usr/bin/$program"
   done < <("$CLUSTERCTL" --list)
   for unit in "$ROOT"/image/units/*; do
     cp -r "$unit" "$disk/usr/lib/systemd/system/"
-    ! grep -qs '^\[Install\]' "$unit" || enabled+=("$(basename "$unit")")
+    ! lab_is_for_node "$unit" "$disk" || enabled+=("${unit##*/}")
   done
-  cp "$ROOT"/image/sysusers/* "$disk/usr/lib/sysusers.d/"
-  cp "$ROOT"/image/tmpfiles/* "$disk/usr/lib/tmpfiles.d/"
-  cp "$ROOT"/image/presets/* "$disk/usr/lib/systemd/system-preset/"
+  for directory in usr/lib/sysusers.d usr/lib/tmpfiles.d usr/lib/systemd/network usr/lib/systemd/resolved.conf.d \
+    etc/ssh/sshd_config.d etc/sudoers.d; do
+    [ ! -d "$ROOT/image/root/$directory" ] || { mkdir -p "$disk/$directory" && cp -r "$ROOT/image/root/$directory/." "$disk/$directory/"; }
+  done
   if lab_is_running "$name"; then
     lab_run "$name" systemd-sysusers
     lab_run "$name" systemd-tmpfiles --create
@@ -265,14 +266,24 @@ lab_install() {
   fi
 }
 
+# A unit that can be enabled, and whose program the binary has: it may have a single room's applets only.
+lab_is_for_node() {
+  local program
+  grep -q '^\[Install\]' "$1" || return 1
+  program=$(sed -n 's|^ExecStart=/usr/bin/\([a-z-]*\).*|\1|p' "$1")
+  [ -z "$program" ] || [ -e "$2/usr/bin/$program" ]
+}
+
 # Where bootstrap.service looks for a cloud-config beside the NoCloud volume.
 lab_cloud_config() {
   lab_copy "$1" "$2" /var/lib/clusteros/bootstrap/user-data
 }
 
+# The journals of a test that failed become logs of the test, which the library prints.
 lab_cleanup() {
-  local name
+  local status=$? name
   for name in "${LAB_NODES[@]}"; do
+    [ "$status" = 0 ] || lab_log "$name" >"$TMP/$name.log" 2>&1 || true
     [ ! -e "$LAB/$name/parent" ] || lab_kill "$name"
   done
   if [ -n "$LAB_NETWORK_PID" ]; then

@@ -93,6 +93,18 @@ test_nothing_is_left_behind() {
   expect_eq "$(leftovers $net)" 0 "left behind"
 }
 
+test_host_devices_are_not_touched() {
+  local before after
+  before=$(stat -c '%n %a %U %G' /dev/null /dev/zero /dev/tty /dev/full /dev/urandom)
+  lab_start a
+  lab_run a systemd-run --quiet --wait --property=StandardOutput=journal+console echo "on the console"
+  lab_run a chmod 600 /dev/null /dev/console
+  lab_run a chmod 666 /dev/null
+  lab_stop a
+  after=$(stat -c '%n %a %U %G' /dev/null /dev/zero /dev/tty /dev/full /dev/urandom)
+  expect_eq "$after" "$before" "devices of the host"
+}
+
 test_killed_test_leaves_no_node() {
   local inner pid
   mkdir "$TMP/inner"

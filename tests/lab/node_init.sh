@@ -33,12 +33,21 @@ mount -t tmpfs -o mode=755,nosuid,nodev run "$root/run"
 mount -t tmpfs -o mode=1777,nosuid,nodev tmp "$root/tmp"
 
 mount -t tmpfs -o mode=755,nosuid dev "$root/dev"
-for device in null zero full random urandom tty fuse net/tun; do
-  [ -e "/dev/$device" ] || continue
+# Nodes of its own, never the host's bound here: systemd changes owners and modes of what it takes for terminals.
+while read -r device major minor; do
   mkdir -p "$(dirname "$root/dev/$device")"
-  touch "$root/dev/$device"
-  mount --bind "/dev/$device" "$root/dev/$device"
-done
+  mknod -m 666 "$root/dev/$device" c "$major" "$minor"
+done <<'END'
+null 1 3
+zero 1 5
+full 1 7
+random 1 8
+urandom 1 9
+tty 5 0
+fuse 10 229
+net/tun 10 200
+console 1 3
+END
 mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pts"
 mount -t tmpfs -o mode=1777,nosuid,nodev shm "$root/dev/shm"
@@ -47,7 +56,6 @@ ln -s /proc/self/fd "$root/dev/fd"
 ln -s /proc/self/fd/0 "$root/dev/stdin"
 ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
-ln -s null "$root/dev/console"
 
 mkdir -p "$root/.outside"
 cd "$root"
