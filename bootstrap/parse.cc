@@ -13,10 +13,20 @@
 namespace bootstrap {
 namespace {
 
+constexpr std::size_t kMaxFindings = 100;
 constexpr std::string_view kLater = "this version does not apply it";
 
 std::string_view first_line(std::string_view text) {
   return text.substr(0, text.find('\n'));
+}
+
+// An error stays in, however many warnings stand before it.
+void bound(Findings& findings) {
+  if (findings.size() <= kMaxFindings) return;
+  const std::size_t dropped = findings.size() - kMaxFindings;
+  std::ranges::stable_partition(findings, [](const auto& finding) { return finding.severity == Severity::kError; });
+  findings.resize(kMaxFindings);
+  findings.push_back({Severity::kWarning, findings.back().mark, std::format("and {} more", dropped)});
 }
 
 void parse_coreos(const YamlNode& node, CloudConfig& config, Findings& findings) {
@@ -85,6 +95,7 @@ ParsedConfig parse_cloud_config(std::string_view text) {
   if (yaml.problem) parsed.findings = {{Severity::kError, yaml.problem->mark, yaml.problem->message}};
   std::ranges::stable_sort(parsed.findings, {},
                            [](const Finding& finding) { return std::tuple(finding.mark.line, finding.mark.column); });
+  bound(parsed.findings);
   return parsed;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <format>
+#include <set>
 
 #include "base/text.h"
 
@@ -84,18 +85,17 @@ void MapReader::ignore(std::initializer_list<std::string_view> keys, std::string
 }
 
 void MapReader::finish() {
-  std::vector<std::string> seen;
+  std::set<std::string> seen;
   for (const auto& key : node_.keys) {
     const std::string normal = normal_key(key.text);
     const std::string shown = key.text.substr(0, kShownKey);
-    if (std::ranges::contains(seen, normal)) {
+    if (!seen.insert(normal).second) {
       warning(key.mark, std::format("key \"{}\" stands twice, the last one counts", shown));
     } else if (!std::ranges::contains(known_, normal)) {
-      const std::string near = base::nearest(normal, known_);
+      const std::string near = base::nearest(normal_key(shown), known_);
       const std::string hint = near.empty() ? "" : std::format(" (did you mean \"{}\"?)", near);
       warning(key.mark, std::format("unrecognized key \"{}\"{}", shown, hint));
     }
-    seen.push_back(normal);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "base/digest.h"
@@ -52,6 +53,7 @@ struct Frame {
   YamlNode node;
   std::string anchor;
   std::optional<YamlNode::Key> key;  // of a mapping: read, its value is next
+  YamlNode merged;                   // keys and items that "<<" brought
 };
 
 class Composer {
@@ -128,6 +130,7 @@ class Composer {
   void close() {
     Frame frame = std::move(stack_.back());
     stack_.pop_back();
+    add_merged(frame);
     finish(std::move(frame.node), frame.anchor);
   }
 
@@ -184,7 +187,8 @@ class Composer {
       parent.node.items.push_back(std::move(value));
       return;
     }
-    std::vector<YamlNode> sources;  // a merge key takes one mapping or a list of them
+    // A merge key takes one mapping or a list of them.
+    std::vector<YamlNode> sources;
     if (value.is_sequence()) {
       sources = std::move(value.items);
     } else {
@@ -193,10 +197,21 @@ class Composer {
     for (auto& source : sources) {
       if (!source.is_mapping()) return fail(key.mark, "map merge requires map or sequence of maps as the value");
       for (std::size_t i = 0; i < source.keys.size(); i++) {
-        if (std::ranges::contains(parent.node.keys, source.keys[i].text, &YamlNode::Key::text)) continue;
-        parent.node.keys.push_back(source.keys[i]);
-        parent.node.items.push_back(std::move(source.items[i]));
+        parent.merged.keys.push_back(std::move(source.keys[i]));
+        parent.merged.items.push_back(std::move(source.items[i]));
       }
+    }
+  }
+
+  // What the mapping says itself counts more than what is merged into it, and the first merged one more than others.
+  static void add_merged(Frame& frame) {
+    if (frame.merged.keys.empty()) return;
+    std::set<std::string> there;
+    for (const auto& key : frame.node.keys) there.insert(key.text);
+    for (std::size_t i = 0; i < frame.merged.keys.size(); i++) {
+      if (!there.insert(frame.merged.keys[i].text).second) continue;
+      frame.node.keys.push_back(std::move(frame.merged.keys[i]));
+      frame.node.items.push_back(std::move(frame.merged.items[i]));
     }
   }
 
