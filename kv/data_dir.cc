@@ -1,0 +1,27 @@
+#include "kv/data_dir.h"
+
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <format>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+
+namespace kv {
+
+DataDir::DataDir(const std::string& path) : path_(path) {
+  base::make_directories(path, 0700);
+  base::Fd directory = base::open_directory(path);
+  lock_ = base::open_at(directory, "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) base::throw_errno("lock", file("lock"));
+    std::string holder(base::trim(base::read_all(lock_, 64)));
+    throw base::Error("lock", path, std::format("process {} uses it already", holder.empty() ? "?" : holder));
+  }
+  base::check(::ftruncate(lock_.get(), 0), "truncate", file("lock"));
+  base::write_all(lock_, std::format("{}\n", ::getpid()));
+}
+
+}  // namespace kv

@@ -1,0 +1,109 @@
+#include "kv/event.h"
+
+#include "kv/bytes.h"
+
+namespace kv {
+
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRefresh = 1;
+constexpr std::uint8_t kHasPrevious = 2;
+constexpr std::uint8_t kDirectory = 1;
+constexpr std::uint8_t kHasValue = 2;
+constexpr std::uint8_t kExpires = 4;
+
+// Events of changes name no children, so a view is flat.
+void write_view(ByteWriter& out, const NodeView& view) {
+  out.byte(static_cast<std::uint8_t>((view.directory ? kDirectory : 0) | (view.value ? kHasValue : 0) |
+                                     (view.expires_at ? kExpires : 0)));
+  out.text(view.key);
+  if (view.value) out.text(*view.value);
+  if (view.expires_at) {
+    out.number(static_cast<std::uint64_t>(*view.expires_at));
+    out.number(static_cast<std::uint64_t>(view.ttl));
+  }
+  out.number(view.modified_index);
+  out.number(view.created_index);
+}
+
+NodeView read_view(ByteReader& in) {
+  NodeView view;
+  std::uint8_t flags = in.byte();
+  if ((flags & ~(kDirectory | kHasValue | kExpires)) != 0) in.fail("unknown flag of a node");
+  view.directory = (flags & kDirectory) != 0;
+  view.key = in.text();
+  if ((flags & kHasValue) != 0) view.value = in.text();
+  if ((flags & kExpires) != 0) {
+    view.expires_at = static_cast<std::int64_t>(in.number());
+    view.ttl = static_cast<std::int64_t>(in.number());
+  }
+  view.modified_index = in.number();
+  view.created_index = in.number();
+  return view;
+}
+
+}  // namespace
+
+std::string_view action_name(EventAction action) {
+  switch (action) {
+    case EventAction::kGet:
+      return "get";
+    case EventAction::kCreate:
+      return "create";
+    case EventAction::kSet:
+      return "set";
+    case EventAction::kUpdate:
+      return "update";
+    case EventAction::kDelete:
+      return "delete";
+    case EventAction::kCompareAndSwap:
+      return "compareAndSwap";
+    case EventAction::kCompareAndDelete:
+      return "compareAndDelete";
+    case EventAction::kExpire:
+      return "expire";
+  }
+  return "";
+}
+
+bool Event::created() const {
+  return action == EventAction::kCreate || (action == EventAction::kSet && !previous);
+}
+
+bool Event::removes_directory() const {
+  return (action == EventAction::kDelete || action == EventAction::kExpire) && node.directory;
+}
+
+std::string encode(const Event& event) {
+  ByteWriter out;
+  out.byte(kVersion);
+  out.byte(static_cast<std::uint8_t>(event.action));
+  out.byte(static_cast<std::uint8_t>((event.refresh ? kRefresh : 0) | (event.previous ? kHasPrevious : 0)));
+  out.number(event.index);
+  write_view(out, event.node);
+  if (event.previous) write_view(out, *event.previous);
+  return out.take();
+}
+
+Event decode_event(std::string_view bytes) {
+  ByteReader in(bytes, "event");
+  if (in.byte() != kVersion) in.fail("unknown version");
+  Event event;
+  std::uint8_t action = in.byte();
+  if (action < static_cast<std::uint8_t>(EventAction::kCreate) ||
+      action > static_cast<std::uint8_t>(EventAction::kExpire)) {
+    in.fail("unknown action");
+  }
+  event.action = static_cast<EventAction>(action);
+  std::uint8_t flags = in.byte();
+  if ((flags & ~(kRefresh | kHasPrevious)) != 0) in.fail("unknown flag");
+  event.refresh = (flags & kRefresh) != 0;
+  event.index = in.number();
+  event.node = read_view(in);
+  if ((flags & kHasPrevious) != 0) event.previous = read_view(in);
+  in.end();
+  return event;
+}
+
+}  // namespace kv

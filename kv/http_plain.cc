@@ -1,0 +1,44 @@
+#include "kv/http_plain.h"
+
+#include <format>
+
+#include "kv/go_text.h"
+
+namespace kv {
+
+base::HttpResponse plain_error(int status, std::string_view text) {
+  base::HttpResponse response;
+  response.status = status;
+  response.headers.set("Content-Type", "text/plain; charset=utf-8");
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  response.body = std::format("{}\n", text);
+  return response;
+}
+
+base::HttpResponse method_not_allowed(std::string_view allow) {
+  base::HttpResponse response = plain_error(405, "Method Not Allowed");
+  response.headers.set("Allow", allow);
+  return response;
+}
+
+base::HttpResponse moved_permanently(const base::HttpRequest& request, std::string_view path) {
+  std::string location = escape_path(path);
+  if (!request.raw_query().empty()) location.append("?").append(request.raw_query());
+  base::HttpResponse response;
+  response.status = 301;
+  response.headers.set("Location", location);
+  if (request.method == "GET" || request.method == "HEAD") {
+    response.headers.set("Content-Type", "text/html; charset=utf-8");
+    response.body = std::format("<a href=\"{}\">Moved Permanently</a>.\n\n", escape_html(location));
+  }
+  return response;
+}
+
+base::HttpResponse json_response(std::string body) {
+  base::HttpResponse response;
+  response.headers.set("Content-Type", "application/json");
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace kv

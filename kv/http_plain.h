@@ -1,0 +1,21 @@
+#pragma once
+// Answers in the words of Go's net/http.
+
+#include <string_view>
+
+#include "base/http.h"
+
+namespace kv {
+
+// http.Error: text/plain, the text and a newline.
+base::HttpResponse plain_error(int status, std::string_view text);
+
+// 405 with Allow: "GET,HEAD".
+base::HttpResponse method_not_allowed(std::string_view allow);
+
+// 301 to `path` (decoded), with the query kept.
+base::HttpResponse moved_permanently(const base::HttpRequest& request, std::string_view path);
+
+base::HttpResponse json_response(std::string body);
+
+}  // namespace kv

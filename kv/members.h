@@ -1,0 +1,45 @@
+#pragma once
+// Who is in the cluster. The facts live in the tree, as etcd keeps them: /0/members/<id>/raftAttributes and
+// /0/members/<id>/attributes hold JSON, /0/version the version of the API.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kv/command.h"
+#include "kv/store.h"
+
+namespace kv {
+
+// The etcd whose v2 API this is: clients read it from /version.
+inline constexpr std::string_view kApiServerVersion = "3.4.23";
+inline constexpr std::string_view kApiClusterVersion = "3.4.0";
+
+struct Member {
+  std::uint64_t id = 0;
+  std::string name = {};
+  std::vector<std::string> peer_urls = {};
+  std::vector<std::string> client_urls = {};
+
+  bool operator==(const Member&) const = default;
+};
+
+std::string id_text(std::uint64_t id);  // hexadecimal, as in URLs and headers
+
+// etcd's identities (membership/member.go, cluster.go): first 8 bytes of the SHA-1 of the sorted peer URLs and a token,
+// and of the member ids. The token tells clusters apart whose members have the same URLs.
+std::uint64_t member_id(std::vector<std::string> peer_urls, std::string_view token);
+std::uint64_t cluster_id(std::vector<std::uint64_t> member_ids);
+
+// Sorted by id.
+std::vector<Member> members_of(const Store& store);
+
+// What must be proposed so that the store knows the cluster's version and this member as it is now; nothing when it
+// does already. On a fresh store that is three commands, so that the first user's write has index 4, as in etcd.
+std::vector<Command> member_commands(const Store& store, const Member& self, std::int64_t now);
+
+// {"id":…,"name":…,"peerURLs":[…],"clientURLs":[…]}
+std::string member_json(const Member& member);
+
+}  // namespace kv

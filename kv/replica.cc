@@ -1,0 +1,124 @@
+#include "kv/replica.h"
+
+namespace kv {
+
+namespace {
+
+StoreError internal_error(std::string cause) {
+  return {ErrorCode::kRaftInternal, std::move(cause), 0};
+}
+
+// etcd's texts (etcdserver/errors.go): clients look for them.
+StoreError refusal_error(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kOverloaded:
+      return internal_error("etcdserver: too many requests");
+    case Refusal::kNoSpace:
+      return internal_error("etcdserver: no space");
+    case Refusal::kNoLeader:
+      return internal_error("etcdserver: no leader");
+    case Refusal::kLost:
+      return internal_error("etcdserver: request timed out, possibly due to previous leader failure");
+    case Refusal::kStopped:
+      return internal_error("etcdserver: server stopped");
+  }
+  return internal_error("etcdserver: unknown error");
+}
+
+StoreError timeout_error() {
+  return internal_error("etcdserver: request timed out");
+}
+
+}  // namespace
+
+std::int64_t wall_nanoseconds(const base::Clock& clock) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(clock.wall_now().time_since_epoch()).count();
+}
+
+Replica::Replica(Store& store, const base::Clock& clock, ReplicaLimits limits)
+    : store_(store), clock_(clock), limits_(limits) {}
+
+void Replica::write(const Command& command, Done done) {
+  std::uint64_t ticket = ++last_ticket_;
+  writes_.emplace(ticket, Waiting<Done>{std::move(done), clock_.now() + limits_.request_timeout});
+  engine_->propose(encode(command), ticket);
+}
+
+void Replica::barrier(Fresh fresh) {
+  std::uint64_t ticket = ++last_ticket_;
+  barriers_.emplace(ticket, Waiting<Fresh>{std::move(fresh), clock_.now() + limits_.request_timeout});
+  engine_->barrier(ticket);
+}
+
+void Replica::tick() {
+  const base::Clock::Time now = clock_.now();
+  while (!writes_.empty() && writes_.begin()->second.deadline <= now) {
+    Done done = std::move(writes_.begin()->second.callback);
+    writes_.erase(writes_.begin());
+    ++counters_.timed_out;
+    done(timeout_error());
+  }
+  while (!barriers_.empty() && barriers_.begin()->second.deadline <= now) {
+    Fresh fresh = std::move(barriers_.begin()->second.callback);
+    barriers_.erase(barriers_.begin());
+    ++counters_.timed_out;
+    fresh(timeout_error());
+  }
+  propose_expiry(wall_nanoseconds(clock_));
+}
+
+// On a full disk the command is proposed even with nothing to expire: its fate tells when there is space again.
+void Replica::propose_expiry(std::int64_t now) {
+  if (expiry_ticket_ != 0 || !engine_->status().leads()) return;
+  std::optional<std::int64_t> next = store_.next_expiry();
+  bool due = next && *next <= now;
+  if (!due && !disk_full_) return;
+  Command command{.operation = Operation::kExpire};
+  command.time = now;
+  expiry_ticket_ = ++last_ticket_;
+  engine_->propose(encode(command), expiry_ticket_);
+}
+
+void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
+  disk_full_ = false;
+  ++counters_.committed;
+  Applied applied = store_.apply(decode_command(entry.command), entry.index, entry.term);
+  for (const EventPtr& event : applied.events) watches_.notify(event);
+  if (ticket == 0) return;
+  if (ticket == expiry_ticket_) expiry_ticket_ = 0;
+  auto waiting = writes_.find(ticket);
+  if (waiting == writes_.end()) return;
+  Done done = std::move(waiting->second.callback);
+  writes_.erase(waiting);
+  done(applied.result);
+}
+
+void Replica::refused(std::uint64_t ticket, Refusal refusal) {
+  ++counters_.refused;
+  if (refusal == Refusal::kNoSpace) disk_full_ = true;
+  if (ticket == expiry_ticket_) expiry_ticket_ = 0;
+  if (auto waiting = writes_.find(ticket); waiting != writes_.end()) {
+    Done done = std::move(waiting->second.callback);
+    writes_.erase(waiting);
+    done(refusal_error(refusal));
+  } else if (auto reading = barriers_.find(ticket); reading != barriers_.end()) {
+    Fresh fresh = std::move(reading->second.callback);
+    barriers_.erase(reading);
+    fresh(refusal_error(refusal));
+  }
+}
+
+void Replica::barrier_passed(std::uint64_t ticket) {
+  auto waiting = barriers_.find(ticket);
+  if (waiting == barriers_.end()) return;
+  Fresh fresh = std::move(waiting->second.callback);
+  barriers_.erase(waiting);
+  fresh(std::nullopt);
+}
+
+void Replica::engine_failed(const std::string& reason) {
+  failure_ = reason;
+  if (on_failure_) on_failure_();
+}
+
+}  // namespace kv

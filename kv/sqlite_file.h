@@ -1,0 +1,24 @@
+#pragma once
+// What the store's two database files have in common: a mark of what they are, and numbers by name.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/sqlite.h"
+
+namespace kv {
+
+// SQLite's application_id and user_version tell what a file is. A fresh file gets them and `schema`; a file of another
+// kind or with another version is refused with base::Error.
+void prepare_file(base::Database& database, std::int64_t application_id, std::int64_t version,
+                  const std::string& schema);
+
+// Rows of the table `facts(name TEXT PRIMARY KEY, value INTEGER)`. Numbers above 2^63 are kept as their signed twins.
+std::uint64_t read_fact(base::Database& database, std::string_view name);  // 0 when there is none
+void write_fact(base::Database& database, std::string_view name, std::uint64_t value);
+
+// True when the last failure of this database was a full disk.
+bool disk_is_full(base::Database& database);
+
+}  // namespace kv

@@ -1,0 +1,347 @@
+// Each operation follows its namesake of etcd's v2store: first all checks, then the revision moves, then the change.
+// A failed command changes nothing, not even the revision; it only moves the applied position.
+
+#include "kv/store.h"
+
+#include <cassert>
+#include <format>
+
+#include "base/error.h"
+#include "kv/view.h"
+
+namespace kv {
+
+namespace {
+
+// The root and the two namespaces in it: cluster facts and users' keys.
+bool read_only(const std::string& key) {
+  return key == "/" || key == "/0" || key == "/1";
+}
+
+std::int64_t sane_expiry(std::int64_t expires_at) {
+  return expires_at < kMinExpiry ? 0 : expires_at;
+}
+
+Event event_of(EventAction action, const std::string& key, std::uint64_t index, std::uint64_t created_index) {
+  Event event{.action = action, .node = {.key = key}};
+  event.node.modified_index = index;
+  event.node.created_index = created_index;
+  event.index = index;
+  return event;
+}
+
+void count(const Result& result, std::uint64_t& success, std::uint64_t& fail) {
+  ++(std::holds_alternative<EventPtr>(result) ? success : fail);
+}
+
+}  // namespace
+
+Store::Store(HistoryLimits limits) : history_(limits) {
+  tree_.add_directory(tree_.root(), "0");
+  tree_.add_directory(tree_.root(), "1");
+}
+
+Applied Store::apply(const Command& command, std::uint64_t log_index, std::uint64_t term) {
+  assert(log_index > position_.applied_index);
+  position_.applied_index = log_index;
+  position_.applied_term = term;
+
+  const std::uint64_t before = position_.revision;
+  Result result = EventPtr();
+  switch (command.operation) {
+    case Operation::kSet:
+      result = set(command);
+      count(result, stats_.sets_success, stats_.sets_fail);
+      break;
+    case Operation::kCreate:
+    case Operation::kCreateInOrder:
+      result = create(command);
+      count(result, stats_.create_success, stats_.create_fail);
+      break;
+    case Operation::kUpdate:
+      result = update(command);
+      count(result, stats_.update_success, stats_.update_fail);
+      break;
+    case Operation::kCompareAndSwap:
+      result = compare_and_swap(command);
+      count(result, stats_.compare_and_swap_success, stats_.compare_and_swap_fail);
+      break;
+    case Operation::kDelete:
+      result = remove(command);
+      count(result, stats_.delete_success, stats_.delete_fail);
+      break;
+    case Operation::kCompareAndDelete:
+      result = compare_and_delete(command);
+      count(result, stats_.compare_and_delete_success, stats_.compare_and_delete_fail);
+      break;
+    case Operation::kExpire:
+      return {EventPtr(), expire(command.time)};
+  }
+  Applied applied{std::move(result), {}};
+  if (position_.revision != before) applied.events.push_back(history_.at(position_.revision));
+  return applied;
+}
+
+Result Store::get(const std::string& key, bool recursive, std::int64_t now) {
+  auto found = find(key);
+  if (auto* missing = std::get_if<StoreError>(&found)) {
+    ++stats_.gets_fail;
+    return *missing;
+  }
+  ++stats_.gets_success;
+  Event event{.action = EventAction::kGet, .node = {.key = key}};
+  event.node = view_of(*std::get<TreeNode*>(found), key, recursive ? Depth::kAll : Depth::kChildren, now);
+  event.index = position_.revision;
+  return std::make_shared<const Event>(std::move(event));
+}
+
+std::optional<NodeView> Store::peek(const std::string& key) const {
+  const TreeNode* node = tree_.find(key).node;
+  return node == nullptr ? std::nullopt : std::optional(view_of(*node, key, Depth::kAll, 0));
+}
+
+Result Store::set(const Command& command) {
+  auto found = find(command.key);
+  const StoreError* missing = std::get_if<StoreError>(&found);
+  if (missing != nullptr && (missing->code != ErrorCode::kKeyNotFound || command.refresh)) return *missing;
+  if (!command.refresh) return put_node(command, command.key, true, EventAction::kSet);
+  Command same_value = command;
+  same_value.value = std::get<TreeNode*>(found)->value;
+  return put_node(same_value, command.key, true, EventAction::kSet);
+}
+
+Result Store::create(const Command& command) {
+  std::string key = command.key;
+  if (command.operation == Operation::kCreateInOrder) {
+    key += std::format("{}{:020}", key.ends_with('/') ? "" : "/", position_.revision + 1);
+  }
+  Command plain = command;
+  plain.refresh = false;
+  return put_node(plain, key, false, EventAction::kCreate);
+}
+
+Result Store::put_node(const Command& command, const std::string& key, bool replace, EventAction action) {
+  if (read_only(key)) return error(ErrorCode::kRootReadOnly, "/");
+
+  // Everything that can fail, before anything changes.
+  Tree::Found found = tree_.find(key);
+  if (found.through_file) return error(ErrorCode::kNotDirectory, found.path);
+  if (found.node != nullptr && !replace) return error(ErrorCode::kNodeExists, key);
+  if (found.node != nullptr && found.node->directory()) return error(ErrorCode::kNotFile, key);
+
+  const std::uint64_t index = position_.revision + 1;
+  Event event = event_of(action, key, index, index);
+  if (found.node != nullptr) {
+    event.previous = view_of(*found.node, key, Depth::kNode, command.time);
+    tree_.remove(*found.node);
+  }
+
+  TreeNode* parent = &tree_.root();
+  std::size_t at = 1;
+  for (std::size_t slash = key.find('/', at); slash != std::string::npos; slash = key.find('/', at)) {
+    std::string_view name = std::string_view(key).substr(at, slash - at);
+    auto child = parent->children->find(name);
+    if (child == parent->children->end()) {
+      parent = &tree_.add_directory(*parent, name);
+      parent->created_index = parent->modified_index = index;
+    } else {
+      parent = child->second.get();
+    }
+    at = slash + 1;
+  }
+
+  std::string_view name = std::string_view(key).substr(at);
+  TreeNode& node =
+      command.directory ? tree_.add_directory(*parent, name) : tree_.add_file(*parent, name, command.value);
+  node.created_index = node.modified_index = index;
+  if (std::int64_t expires_at = sane_expiry(command.expires_at)) tree_.set_expiry(node, expires_at);
+
+  event.node.directory = command.directory;
+  if (!command.directory) event.node.value = command.value;
+  show_expiry(event.node, node.expires_at, command.time);
+  event.refresh = command.refresh;
+  return record(std::move(event));
+}
+
+Result Store::update(const Command& command) {
+  if (read_only(command.key)) return error(ErrorCode::kRootReadOnly, "/");
+  auto found = find(command.key);
+  if (auto* missing = std::get_if<StoreError>(&found)) return *missing;
+  TreeNode& node = *std::get<TreeNode*>(found);
+  if (node.directory() && !command.value.empty()) return error(ErrorCode::kNotFile, command.key);
+
+  const std::uint64_t index = position_.revision + 1;
+  Event event = event_of(EventAction::kUpdate, command.key, index, node.created_index);
+  event.previous = view_of(node, command.key, Depth::kNode, command.time);
+  if (node.directory()) {
+    event.node.directory = true;  // only its TTL changes: modified_index stays, as in etcd
+  } else {
+    if (!command.refresh) node.value = command.value;
+    node.modified_index = index;
+    event.node.value = node.value;
+  }
+  tree_.set_expiry(node, sane_expiry(command.expires_at));
+  show_expiry(event.node, node.expires_at, command.time);
+  event.refresh = command.refresh;
+  return record(std::move(event));
+}
+
+Result Store::compare_and_swap(const Command& command) {
+  if (read_only(command.key)) return error(ErrorCode::kRootReadOnly, "/");
+  auto found = find(command.key);
+  if (auto* missing = std::get_if<StoreError>(&found)) return *missing;
+  TreeNode& node = *std::get<TreeNode*>(found);
+  if (node.directory()) return error(ErrorCode::kNotFile, command.key);
+  if (auto differs = compare(node, command)) return *differs;
+
+  const std::uint64_t index = position_.revision + 1;
+  Event event = event_of(EventAction::kCompareAndSwap, command.key, index, node.created_index);
+  event.previous = view_of(node, command.key, Depth::kNode, command.time);
+  if (!command.refresh) node.value = command.value;
+  node.modified_index = index;
+  tree_.set_expiry(node, sane_expiry(command.expires_at));
+  event.node.value = node.value;
+  show_expiry(event.node, node.expires_at, command.time);
+  event.refresh = command.refresh;
+  return record(std::move(event));
+}
+
+Result Store::remove(const Command& command) {
+  if (read_only(command.key)) return error(ErrorCode::kRootReadOnly, "/");
+  auto found = find(command.key);
+  if (auto* missing = std::get_if<StoreError>(&found)) return *missing;
+  TreeNode& node = *std::get<TreeNode*>(found);
+  if (node.directory()) {
+    if (!command.directory && !command.recursive) return error(ErrorCode::kNotFile, command.key);
+    if (!node.children->empty() && !command.recursive) return error(ErrorCode::kDirectoryNotEmpty, command.key);
+  }
+  Event event = event_of(EventAction::kDelete, command.key, position_.revision + 1, node.created_index);
+  event.node.directory = node.directory();
+  event.previous = view_of(node, command.key, Depth::kNode, command.time);
+  tree_.remove(node);
+  return record(std::move(event));
+}
+
+Result Store::compare_and_delete(const Command& command) {
+  auto found = find(command.key);
+  if (auto* missing = std::get_if<StoreError>(&found)) return *missing;
+  TreeNode& node = *std::get<TreeNode*>(found);
+  if (node.directory()) return error(ErrorCode::kNotFile, command.key);
+  if (auto differs = compare(node, command)) return *differs;
+  Event event = event_of(EventAction::kCompareAndDelete, command.key, position_.revision + 1, node.created_index);
+  event.previous = view_of(node, command.key, Depth::kNode, command.time);
+  tree_.remove(node);
+  return record(std::move(event));
+}
+
+std::vector<EventPtr> Store::expire(std::int64_t cutoff) {
+  std::vector<EventPtr> events;
+  for (TreeNode* node = tree_.next_to_expire(); node != nullptr && node->expires_at <= cutoff;
+       node = tree_.next_to_expire()) {
+    std::string key = node->path();
+    Event event = event_of(EventAction::kExpire, key, position_.revision + 1, node->created_index);
+    event.node.directory = node->directory();
+    event.previous = view_of(*node, key, Depth::kNode, cutoff);
+    tree_.remove(*node);
+    events.push_back(record(std::move(event)));
+    ++stats_.expire_count;
+  }
+  return events;
+}
+
+std::optional<StoreError> Store::compare(const TreeNode& node, const Command& command) const {
+  bool index_holds = command.previous_index == 0 || command.previous_index == node.modified_index;
+  bool value_holds = command.previous_value.empty() || command.previous_value == node.value;
+  if (index_holds && value_holds) return std::nullopt;
+  std::string value = std::format("[{} != {}]", command.previous_value, node.value);
+  std::string index = std::format("[{} != {}]", command.previous_index, node.modified_index);
+  if (index_holds) return error(ErrorCode::kTestFailed, value);
+  if (value_holds) return error(ErrorCode::kTestFailed, index);
+  return error(ErrorCode::kTestFailed, value + " " + index);
+}
+
+EventPtr Store::record(Event event) {
+  position_.revision = event.index;
+  EventPtr shared = std::make_shared<const Event>(std::move(event));
+  history_.add(shared);
+  return shared;
+}
+
+std::variant<TreeNode*, StoreError> Store::find(const std::string& key) const {
+  Tree::Found found = tree_.find(key);
+  if (found.node != nullptr) return found.node;
+  return error(found.through_file ? ErrorCode::kNotDirectory : ErrorCode::kKeyNotFound, found.path);
+}
+
+StoreError Store::error(ErrorCode code, std::string cause) const {
+  return {code, std::move(cause), revision()};
+}
+
+std::optional<StoreError> Store::history_gap(std::uint64_t since) const {
+  if (since >= history_.first_index()) return std::nullopt;
+  return error(ErrorCode::kEventIndexCleared,
+               std::format("the requested history has been cleared [{}/{}]", history_.first_index(), since));
+}
+
+std::optional<std::int64_t> Store::next_expiry() const {
+  const TreeNode* node = tree_.next_to_expire();
+  return node == nullptr ? std::nullopt : std::optional(node->expires_at);
+}
+
+StoreChanges Store::take_changes() {
+  StoreChanges changes;
+  changes.position = position_;
+  for (const std::string& path : tree_.take_touched()) {
+    const TreeNode* node = tree_.find(path).node;
+    if (node == nullptr) {
+      changes.removed.push_back(path);
+    } else {
+      changes.nodes.push_back(
+          {path, node->value, node->directory(), node->created_index, node->modified_index, node->expires_at});
+    }
+  }
+  changes.first_event = history_.first_index();
+  for (std::uint64_t index = std::max(checkpointed_revision_ + 1, changes.first_event);
+       !history_.empty() && index <= history_.last_index(); ++index) {
+    changes.events.push_back(history_.at(index));
+  }
+  checkpointed_revision_ = position_.revision;
+  return changes;
+}
+
+void Store::restore(StoreImage image) {
+  assert(position_.applied_index == 0);
+  for (NodeRow& row : image.nodes) {
+    std::size_t slash = row.path.rfind('/');
+    TreeNode* parent = tree_.find(row.path.substr(0, slash)).node;
+    std::string name = row.path.substr(slash + 1);
+    if (parent == nullptr || !parent->directory()) {
+      throw base::Error("restore", row.path, "its directory is missing from the checkpoint");
+    }
+    auto known = parent->children->find(name);
+    bool is_known = known != parent->children->end();
+    if (is_known && (!row.directory || !read_only(row.path))) throw base::Error("restore", row.path, "it occurs twice");
+    TreeNode& node = is_known        ? *known->second
+                     : row.directory ? tree_.add_directory(*parent, name)
+                                     : tree_.add_file(*parent, name, std::move(row.value));
+    node.created_index = row.created_index;
+    node.modified_index = row.modified_index;
+    if (row.expires_at != 0) tree_.set_expiry(node, row.expires_at);
+  }
+  for (Event& event : image.events) {
+    if (!history_.empty() && event.index != history_.last_index() + 1) {
+      throw base::Error("restore", "history",
+                        std::format("event {} does not follow {}", event.index, history_.last_index()));
+    }
+    history_.add(std::make_shared<const Event>(std::move(event)));
+  }
+  position_ = image.position;
+  if (!history_.empty() && history_.last_index() != position_.revision) {
+    throw base::Error("restore", "history",
+                      std::format("it ends at {}, the state at {}", history_.last_index(), position_.revision));
+  }
+  checkpointed_revision_ = position_.revision;
+  tree_.take_touched();
+}
+
+}  // namespace kv

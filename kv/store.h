@@ -1,0 +1,119 @@
+#pragma once
+// The replicated state machine: the tree, the history and the one revision counter, changed by commands alone. The same
+// commands in the same order give the same state on every member: no clock, no I/O, no threads, no random order here.
+//
+// The rules are etcd v2's (etcd 3.4 server/etcdserver/api/v2store/store.go); where they differ docs/kv.md says so.
+// One thread.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kv/command.h"
+#include "kv/event.h"
+#include "kv/history.h"
+#include "kv/store_error.h"
+#include "kv/tree.h"
+
+namespace kv {
+
+using Result = std::variant<EventPtr, StoreError>;
+
+struct Applied {
+  Result result;                      // for the one who asked; a null event for kExpire
+  std::vector<EventPtr> events = {};  // for those who watch (refreshes too: the hub knows), in order
+};
+
+// A node as the checkpoint keeps it.
+struct NodeRow {
+  std::string path;
+  std::string value = {};
+  bool directory = false;
+  std::uint64_t created_index = 0;
+  std::uint64_t modified_index = 0;
+  std::int64_t expires_at = 0;  // nanoseconds since 1970 UTC, 0: never
+};
+
+// How far the state reaches.
+struct Position {
+  std::uint64_t revision = 0;       // the store's index (X-Etcd-Index)
+  std::uint64_t applied_index = 0;  // last entry of the engine's log that is in the state
+  std::uint64_t applied_term = 0;
+};
+
+// What changed since the last take_changes(): a checkpoint that applies it holds the state at `position`.
+struct StoreChanges {
+  Position position;
+  std::vector<NodeRow> nodes;        // added or changed
+  std::vector<std::string> removed;  // paths
+  std::vector<EventPtr> events;      // new in the history
+  std::uint64_t first_event = 0;     // older ones have left the history
+};
+
+// The whole state.
+struct StoreImage {
+  Position position;
+  std::vector<NodeRow> nodes;  // any order in which a directory stands before what is in it
+  std::vector<Event> events;   // by index, without a gap
+};
+
+struct StoreStats {
+  std::uint64_t gets_success = 0, gets_fail = 0, sets_success = 0, sets_fail = 0, delete_success = 0, delete_fail = 0,
+                update_success = 0, update_fail = 0, create_success = 0, create_fail = 0, compare_and_swap_success = 0,
+                compare_and_swap_fail = 0, compare_and_delete_success = 0, compare_and_delete_fail = 0,
+                expire_count = 0;
+};
+
+class Store {
+ public:
+  explicit Store(HistoryLimits limits = {});
+
+  // REQUIRES: log_index > position().applied_index.
+  Applied apply(const Command& command, std::uint64_t log_index, std::uint64_t term);
+
+  // `now`: nanoseconds since 1970 UTC, for the remaining TTLs. Counted in the statistics.
+  Result get(const std::string& key, bool recursive, std::int64_t now);
+
+  // The node with everything below (hidden nodes excepted), or nothing; for our own use, so it is not counted.
+  std::optional<NodeView> peek(const std::string& key) const;
+
+  // Error 401 when a watch from `since` (> 0) would miss events that have left the history.
+  std::optional<StoreError> history_gap(std::uint64_t since) const;
+  const History& history() const { return history_; }
+
+  std::uint64_t revision() const { return position_.revision; }
+  const Position& position() const { return position_; }
+  std::size_t node_count() const { return tree_.size(); }
+  std::optional<std::int64_t> next_expiry() const;
+  const StoreStats& stats() const { return stats_; }
+  void reset_stats() { stats_ = {}; }
+
+  StoreChanges take_changes();
+  // REQUIRES: nothing was applied yet. Throws base::Error for an image that contradicts itself.
+  void restore(StoreImage image);
+
+ private:
+  Result set(const Command& command);
+  Result create(const Command& command);
+  Result update(const Command& command);
+  Result compare_and_swap(const Command& command);
+  Result remove(const Command& command);
+  Result compare_and_delete(const Command& command);
+  std::vector<EventPtr> expire(std::int64_t cutoff);
+
+  std::variant<TreeNode*, StoreError> find(const std::string& key) const;
+  StoreError error(ErrorCode code, std::string cause) const;
+  std::optional<StoreError> compare(const TreeNode& node, const Command& command) const;
+  Result put_node(const Command& command, const std::string& key, bool replace, EventAction action);
+  EventPtr record(Event event);
+
+  Tree tree_;
+  History history_;
+  Position position_;
+  StoreStats stats_;
+  std::uint64_t checkpointed_revision_ = 0;
+};
+
+}  // namespace kv

@@ -1,0 +1,76 @@
+#pragma once
+// The nodes of the store: directories and files with their indices and expiry times. No rules of the API here (store.h
+// has them), only structure: find, add, remove, what runs out next, and which paths changed since the last checkpoint.
+// Deterministic: ordered containers only. One thread.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kv {
+
+struct TreeNode {
+  using Children = std::map<std::string, std::unique_ptr<TreeNode>, std::less<>>;
+
+  std::string name = {};  // last part of the path; empty for the root
+  TreeNode* parent = nullptr;
+  std::string value = {};
+  std::unique_ptr<Children> children = {};  // null for a file
+  std::uint64_t created_index = 0;
+  std::uint64_t modified_index = 0;
+  std::int64_t expires_at = 0;  // nanoseconds since 1970 UTC, 0: never
+
+  bool directory() const { return children != nullptr; }
+  bool hidden() const { return name.starts_with('_'); }
+  std::string path() const;
+};
+
+class Tree {
+ public:
+  Tree();
+
+  // What a path leads to. Without a node, `path` is the part of the way where it ended: the missing node, or the file
+  // that stands in the way (`through_file`).
+  struct Found {
+    TreeNode* node = nullptr;
+    std::string path = {};
+    bool through_file = false;
+  };
+  Found find(std::string_view path) const;
+
+  TreeNode& root() { return *root_; }
+  const TreeNode& root() const { return *root_; }
+  std::size_t size() const { return size_; }  // nodes without the root
+
+  // REQUIRES: `parent` is a directory without a child of this name.
+  TreeNode& add_file(TreeNode& parent, std::string_view name, std::string value);
+  TreeNode& add_directory(TreeNode& parent, std::string_view name);
+
+  // With everything below. REQUIRES: not the root.
+  void remove(TreeNode& node);
+
+  void set_expiry(TreeNode& node, std::int64_t expires_at);
+  // To be called after a change of value or indices in place.
+  void touch(const TreeNode& node);
+
+  // The node that runs out first (ties by path), or null.
+  TreeNode* next_to_expire() const;
+
+  // Paths that were added, changed or removed since the last call.
+  std::set<std::string> take_touched();
+
+ private:
+  TreeNode& add(TreeNode& parent, std::string_view name);
+  void forget(const TreeNode& node, const std::string& path);
+
+  std::unique_ptr<TreeNode> root_;
+  std::size_t size_ = 0;
+  std::set<std::pair<std::int64_t, std::string>> expiries_;
+  std::set<std::string> touched_;
+};
+
+}  // namespace kv

@@ -1,0 +1,64 @@
+#include "kv/v2_form.h"
+
+#include "base/text.h"
+#include "kv/go_text.h"
+
+namespace kv {
+
+namespace {
+
+bool is_form(const base::HttpRequest& request) {
+  std::string_view type = request.headers.get("Content-Type");
+  return base::lower(base::trim(type.substr(0, type.find(';')))) == "application/x-www-form-urlencoded";
+}
+
+}  // namespace
+
+std::string V2Form::parse(const base::HttpRequest& request) {
+  std::string error;
+  bool has_body = request.method == "PUT" || request.method == "POST";
+  if (has_body && is_form(request)) error = add(request.body);
+  std::string query_error = add(request.raw_query());
+  return error.empty() ? query_error : error;
+}
+
+std::string V2Form::add(std::string_view text) {
+  std::string first_error;
+  while (!text.empty()) {
+    std::size_t end = std::min(text.find('&'), text.size());
+    std::string_view pair = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (pair.empty()) continue;
+    std::string error;
+    if (pair.contains(';')) error = "invalid semicolon separator in query";
+    std::size_t equals = std::min(pair.find('='), pair.size());
+    std::optional<std::string> name;
+    std::optional<std::string> value;
+    if (error.empty()) name = unescape_query(pair.substr(0, equals), error);
+    if (name) value = unescape_query(pair.substr(std::min(equals + 1, pair.size())), error);
+    if (value) {
+      values_.try_emplace(std::move(*name), std::move(*value));
+    } else if (first_error.empty()) {
+      first_error = error;
+    }
+  }
+  return first_error;
+}
+
+const std::string& V2Form::value(std::string_view name) const {
+  static const std::string kNone;
+  auto at = values_.find(name);
+  return at == values_.end() ? kNone : at->second;
+}
+
+std::optional<std::uint64_t> V2Form::number(std::string_view name) const {
+  auto at = values_.find(name);
+  return at == values_.end() ? 0 : base::parse_unsigned(at->second);
+}
+
+std::optional<bool> V2Form::boolean(std::string_view name) const {
+  auto at = values_.find(name);
+  return at == values_.end() ? false : base::parse_bool(at->second);
+}
+
+}  // namespace kv

@@ -1,0 +1,99 @@
+#include "kv/v2_keys.h"
+
+#include "kv/v2_answer.h"
+
+namespace kv {
+
+void V2Keys::handle(const base::HttpRequest& http, const std::string& path,
+                    const std::shared_ptr<base::HttpReply>& reply) {
+  auto parsed = parse_v2_request(http, path, wall_nanoseconds(replica_.clock()));
+  if (auto* error = std::get_if<StoreError>(&parsed)) return answer(*error, false, *reply);
+  V2Request& request = std::get<V2Request>(parsed);
+  switch (request.kind) {
+    case V2Kind::kRead:
+      return read(request, *reply);
+    case V2Kind::kWatch:
+      return watch(request, reply);
+    case V2Kind::kFreshRead:
+      replica_.barrier([this, request, reply](const std::optional<StoreError>& error) {
+        if (error) return answer(*error, false, *reply);
+        read(request, *reply);
+      });
+      return;
+    case V2Kind::kWrite:
+      replica_.write(request.command, [this, no_value = request.no_value_on_success, reply](const Result& result) {
+        answer(result, no_value, *reply);
+      });
+      return;
+  }
+}
+
+void V2Keys::set_position_headers(base::HttpResponse& response) const {
+  EngineStatus status = replica_.engine_status();
+  response.headers.set("Content-Type", "application/json");
+  response.headers.set("X-Etcd-Cluster-Id", cluster_id_);
+  response.headers.set("X-Raft-Index", std::to_string(status.committed_index));
+  response.headers.set("X-Raft-Term", std::to_string(status.term));
+}
+
+void V2Keys::answer(const Result& result, bool no_value, base::HttpReply& reply) const {
+  if (auto* error = std::get_if<StoreError>(&result)) {
+    base::HttpResponse response = error_response(*error);
+    response.headers.set("X-Etcd-Cluster-Id", cluster_id_);
+    return reply.send(std::move(response));
+  }
+  const Event& event = *std::get<EventPtr>(result);
+  base::HttpResponse response;
+  set_position_headers(response);
+  response.status = event.created() ? 201 : 200;
+  response.headers.set("X-Etcd-Index", std::to_string(event.index));
+  response.body = event_json(event, no_value);
+  reply.send(std::move(response));
+}
+
+void V2Keys::read(const V2Request& request, base::HttpReply& reply) {
+  answer(replica_.store().get(request.key, request.recursive, wall_nanoseconds(replica_.clock())), false, reply);
+}
+
+void V2Keys::watch(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply) {
+  const Store& store = replica_.store();
+  std::uint64_t since = request.since == 0 ? store.revision() + 1 : request.since;
+  if (auto gap = store.history_gap(since)) return answer(*gap, false, *reply);
+
+  base::HttpResponse head;
+  set_position_headers(head);
+  head.headers.set("X-Etcd-Index", std::to_string(store.revision()));
+  reply->start(std::move(head));
+
+  // What happened already; a one-shot watch may end here.
+  while (EventPtr event = store.history().scan(request.key, request.recursive, since)) {
+    reply->write(encoded(event));
+    if (!request.stream) return reply->finish();
+    since = event->index + 1;
+  }
+  auto id = std::make_shared<std::uint64_t>(0);
+  *id = replica_.watches().add(
+      {request.key, request.recursive, request.stream, since},
+      [this, stream = request.stream, id, reply](const EventPtr& event) { deliver(event, stream, *id, *reply); });
+  reply->on_close([this, id] { replica_.watches().remove(*id); });
+}
+
+void V2Keys::deliver(const EventPtr& event, bool stream, std::uint64_t id, base::HttpReply& reply) {
+  reply.write(encoded(event));
+  if (!stream) {
+    reply.finish();
+  } else if (reply.pending_bytes() > kMaxPendingBytes) {
+    replica_.watches().remove(id);
+    reply.finish();
+  }
+}
+
+const std::string& V2Keys::encoded(const EventPtr& event) {
+  if (encoded_event_ != event) {
+    encoded_event_ = event;
+    encoded_text_ = event_json(*event);
+  }
+  return encoded_text_;
+}
+
+}  // namespace kv

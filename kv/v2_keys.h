@@ -1,0 +1,37 @@
+#pragma once
+// /v2/keys: a parsed request becomes a read, a watch or a command; the outcome becomes an answer.
+
+#include <memory>
+
+#include "base/http_server.h"
+#include "kv/replica.h"
+#include "kv/v2_request.h"
+
+namespace kv {
+
+class V2Keys {
+ public:
+  // A stream that has not taken this many bytes yet is cut: the client comes again with waitIndex.
+  static constexpr std::size_t kMaxPendingBytes = 4 * 1024 * 1024;
+
+  // `replica` must outlive it and the server. `cluster_id`: as in the X-Etcd-Cluster-Id header.
+  V2Keys(Replica& replica, std::string cluster_id) : replica_(replica), cluster_id_(std::move(cluster_id)) {}
+
+  // `path`: decoded and clean, begins with "/v2/keys".
+  void handle(const base::HttpRequest& request, const std::string& path, const std::shared_ptr<base::HttpReply>& reply);
+
+ private:
+  void answer(const Result& result, bool no_value, base::HttpReply& reply) const;
+  void read(const V2Request& request, base::HttpReply& reply);
+  void watch(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply);
+  void deliver(const EventPtr& event, bool stream, std::uint64_t id, base::HttpReply& reply);
+  void set_position_headers(base::HttpResponse& response) const;
+  const std::string& encoded(const EventPtr& event);
+
+  Replica& replica_;
+  std::string cluster_id_;
+  EventPtr encoded_event_;  // the one that was delivered last, and its bytes: many may watch the same key
+  std::string encoded_text_;
+};
+
+}  // namespace kv
