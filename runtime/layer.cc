@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <exception>
 #include <format>
@@ -22,8 +23,9 @@ namespace {
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaqueWhiteout = ".wh..wh..opq";
 constexpr std::string_view kAufsPrivate = ".wh..wh.";  // .wh..wh.plnk, .wh..wh.aufs: aufs' own, nothing of the image
-constexpr std::size_t kMaxXattrs = 256;                // of one entry
-constexpr std::size_t kMaxXattrBytes = 64 * 1024;      // the kernel's bound for one
+constexpr std::size_t kTarBlock = 512;
+constexpr std::size_t kMaxXattrs = 256;            // of one entry
+constexpr std::size_t kMaxXattrBytes = 64 * 1024;  // the kernel's bound for one
 
 class Unpacker {
  public:
@@ -55,11 +57,20 @@ class Unpacker {
   }
 
  private:
+  // Some builders (umoci insert) end the tar with the last byte of the last file. Go's reader and so all the common
+  // tools take that, so the padding that is missing is given here; fill() finds data that is missing.
+  //
   // Called by libarchive: an exception waits in failure_ until its C frames are gone.
   static la_ssize_t read_stream(archive* reader, void* context, const void** piece) {
     auto* self = static_cast<Unpacker*>(context);
     try {
-      const std::string_view data = self->stream_.next();
+      std::string_view data = self->stream_.next();
+      self->stream_bytes_ += data.size();
+      if (data.empty() && !self->padded_) {
+        self->padded_ = true;
+        static constexpr std::array<char, kTarBlock> kZeros{};
+        data = std::string_view(kZeros.data(), (kTarBlock - self->stream_bytes_ % kTarBlock) % kTarBlock);
+      }
       *piece = data.data();
       return static_cast<la_ssize_t>(data.size());
     } catch (...) {
@@ -173,6 +184,7 @@ class Unpacker {
       if (result == ARCHIVE_EOF) break;
       require(result);
       if (length == 0) continue;
+      if (padded_) throw base::Error("layer entry", raw, "the tar ends within its data");
       if (offset < written_to || static_cast<std::uint64_t>(offset) + length > static_cast<std::uint64_t>(size)) {
         throw base::Error("layer entry", raw, "its data is not within its size");
       }
@@ -200,6 +212,8 @@ class Unpacker {
   LayerTree tree_;
   archive* reader_;
   std::exception_ptr failure_;
+  std::uint64_t stream_bytes_ = 0;
+  bool padded_ = false;
   UnpackedLayer result_;
 };
 

@@ -391,6 +391,20 @@ TEST_CASE("a decompression bomb is stopped") {
   CHECK_NOTHROW(Unpacked().unpack_bytes(make_tar(zeros, Compression::kNone), limits));
 }
 
+TEST_CASE("a tar may end with its last byte of data, but not before") {
+  std::string tar = make_tar({{.name = "a", .content = "first"}, {.name = "b", .content = "the last one"}});
+  const std::size_t end = tar.rfind("the last one") + 12;
+  Unpacked box;
+  const UnpackedLayer result = box.unpack_bytes(tar.substr(0, end));
+  CHECK(result.diff_id == "sha256:" + base::sha256_hex(tar.substr(0, end)));
+  CHECK(box.read("b") == "the last one");
+  for (const std::size_t missing : {1UL, 5UL, 11UL, 12UL, 13UL, 100UL, 511UL}) {
+    CAPTURE(missing);
+    Unpacked other;
+    CHECK_THROWS_AS(other.unpack_bytes(tar.substr(0, end - missing)), base::Error);
+  }
+}
+
 TEST_CASE("damaged bytes are an error, not a crash") {
   const std::string tar = make_tar({{.name = "a", .content = std::string(5000, 'x')}});
   const std::string gzip = make_tar({{.name = "a", .content = std::string(5000, 'x')}}, Compression::kGzip);
