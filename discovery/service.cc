@@ -13,12 +13,33 @@ namespace {
 
 constexpr std::size_t kMaxText = 16 * 1024;  // bytes; more could not be sent beside anything else
 
-std::int64_t ranged(const base::Json& json, const char* member, std::int64_t high, std::string_view where) {
+[[noreturn]] void refuse(const std::string& reason) {
+  throw base::Error("", "", reason);
+}
+
+std::uint32_t ranged(const base::Json& json, const char* member, std::uint32_t high) {
   const std::int64_t value = base::json_integer(json, member);
-  if (value < 0 || value > high) {
-    throw base::Error("read", where, std::format("\"{}\" is {}, allowed is 0 to {}", member, value, high));
-  }
-  return value;
+  if (value < 0 || value > high) refuse(std::format("\"{}\" is {}, allowed is 0 to {}", member, value, high));
+  return static_cast<std::uint32_t>(value);
+}
+
+Service parse_members(const base::Json& json) {
+  if (!json.is_object()) refuse("it is no JSON object");
+  Service service;
+  service.host_text = base::json_string(json, "host");
+  const auto host = parse_host(service.host_text);
+  if (!host) refuse(std::format("\"host\" is '{}', neither an address nor a name", service.host_text));
+  service.host = *host;
+  service.port = static_cast<std::uint16_t>(ranged(json, "port", UINT16_MAX));
+  service.priority = static_cast<std::uint16_t>(ranged(json, "priority", UINT16_MAX));
+  service.weight = static_cast<std::uint16_t>(ranged(json, "weight", UINT16_MAX));
+  service.text = base::json_string(json, "text");
+  if (service.text.size() > kMaxText) refuse(std::format("\"text\" is longer than {} bytes", kMaxText));
+  service.mail = base::json_bool(json, "mail");
+  service.ttl = ranged(json, "ttl", INT32_MAX);
+  service.target_strip = ranged(json, "targetstrip", INT32_MAX);
+  service.group = base::json_string(json, "group");
+  return service;
 }
 
 }  // namespace
@@ -38,26 +59,11 @@ std::optional<Host> parse_host(std::string_view text) {
 
 Service parse_service(std::string_view text, std::string_view where) {
   const base::Json json = base::parse_json(text, where, 64 * 1024);
-  if (!json.is_object()) throw base::Error("read", where, "it is no JSON object");
-  Service service;
-  service.host_text = base::json_string(json, "host");
-  const auto host = parse_host(service.host_text);
-  if (!host) {
-    throw base::Error("read", where, std::format("\"host\" is '{}', neither an address nor a name", service.host_text));
+  try {
+    return parse_members(json);
+  } catch (const base::Error& error) {
+    throw base::Error("read", where, error.what());
   }
-  service.host = *host;
-  service.port = static_cast<std::uint16_t>(ranged(json, "port", UINT16_MAX, where));
-  service.priority = static_cast<std::uint16_t>(ranged(json, "priority", UINT16_MAX, where));
-  service.weight = static_cast<std::uint16_t>(ranged(json, "weight", UINT16_MAX, where));
-  service.text = base::json_string(json, "text");
-  if (service.text.size() > kMaxText) {
-    throw base::Error("read", where, std::format("\"text\" is longer than {} bytes", kMaxText));
-  }
-  service.mail = base::json_bool(json, "mail");
-  service.ttl = static_cast<std::uint32_t>(ranged(json, "ttl", INT32_MAX, where));
-  service.target_strip = static_cast<std::uint32_t>(ranged(json, "targetstrip", INT32_MAX, where));
-  service.group = base::json_string(json, "group");
-  return service;
 }
 
 base::Json to_json(const Service& service) {
