@@ -12,8 +12,8 @@ std::span<const base::Applet> applets() {
       .name = "clusterctl",
       .summary = "the front door of ClusterOS: every program of it is in this binary",
       .description =
-          "Called as \"clusterctl PROGRAM ...\", or through a link of the program's name, it is that program. "
-          "\"clusterctl --list\" prints the names of all programs, one a line.",
+          "Called as \"clusterctl PROGRAM ...\", or through a link of the program's name, it is that program.",
+      .options = {{.name = "list", .help = "print the names of all programs, one a line"}},
       .commands =
           {
               base::Command{
@@ -46,6 +46,7 @@ std::span<const base::Applet> applets() {
                             .summary = "print the programs with what each is for",
                             .run = run_list},
           },
+      .run = run_front,
   }};
   return table;
 }

@@ -61,6 +61,12 @@ int run_generate(const base::Invocation& invocation) {
   return 0;
 }
 
+int run_front(const base::Invocation& invocation) {
+  if (!invocation.flag("list")) throw base::UsageError("which command? (see 'clusterctl --help', 'clusterctl --list')");
+  for (const std::string& name : all_names()) std::printf("%s\n", name.c_str());
+  return 0;
+}
+
 int run_list(const base::Invocation&) {
   base::Table table;
   for (const base::Applet* applet : all_applets()) {

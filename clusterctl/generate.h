@@ -6,6 +6,7 @@
 namespace clusterctl {
 
 int run_generate(const base::Invocation& invocation);
+int run_front(const base::Invocation& invocation);  // no command was given
 int run_list(const base::Invocation& invocation);
 
 }  // namespace clusterctl
