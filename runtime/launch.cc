@@ -1,0 +1,256 @@
+#include "runtime/launch.h"
+
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "runtime/overlay.h"
+
+extern char** environ;
+
+namespace runtime {
+namespace {
+
+constexpr const char* kCgroupParent = "clusteros";
+
+void make_private_mount_namespace() {
+  base::check(unshare(CLONE_NEWNS), "make a mount namespace");
+  base::check(mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), "make mounts private");
+}
+
+void join(const std::string& path, int kind, const char* what) {
+  if (path.empty()) return;
+  base::Fd name_space = base::open_file(path, O_RDONLY);
+  base::check(setns(name_space.get(), kind), std::string("join the ") + what + " namespace", path);
+}
+
+void join_existing_namespaces(const Namespaces& namespaces) {
+  join(namespaces.network_path, CLONE_NEWNET, "network");
+  join(namespaces.ipc_path, CLONE_NEWIPC, "ipc");
+  join(namespaces.uts_path, CLONE_NEWUTS, "uts");
+  join(namespaces.pid_path, CLONE_NEWPID, "pid");
+}
+
+std::vector<base::Fd> open_bind_sources(const ContainerSpec& spec) {
+  std::vector<base::Fd> trees;
+  for (const Mount& mount : spec.mounts) {
+    if (mount.type != "bind") continue;
+    base::Fd tree = clone_tree(mount.source, mount.recursive);
+    if (mount.attributes != 0) change_attributes(tree, mount.attributes, 0, mount.recursive, mount.source);
+    trees.push_back(std::move(tree));
+  }
+  return trees;
+}
+
+std::uint64_t clone_flags(const Namespaces& namespaces) {
+  std::uint64_t flags = CLONE_NEWNS;
+  if (namespaces.user) flags |= CLONE_NEWUSER;
+  if (namespaces.pid) flags |= CLONE_NEWPID;
+  if (namespaces.network) flags |= CLONE_NEWNET;
+  if (namespaces.ipc) flags |= CLONE_NEWIPC;
+  if (namespaces.uts) flags |= CLONE_NEWUTS;
+  return flags;  // the cgroup namespace is made when the process is in its cgroup
+}
+
+void write_map(int pid, const char* file, const std::vector<IdMapping>& map) {
+  std::string text;
+  for (const IdMapping& line : map) {
+    text += std::to_string(line.inside) + " " + std::to_string(line.outside) + " " + std::to_string(line.count) + "\n";
+  }
+  std::string path = "/proc/" + std::to_string(pid) + "/" + file;
+  base::write_all(base::open_file(path, O_WRONLY), text);
+}
+
+void map_users(const ContainerSpec& spec, int pid) {
+  if (!spec.namespaces.user) return;
+  write_map(pid, "uid_map", spec.uid_map);
+  write_map(pid, "gid_map", spec.gid_map);
+}
+
+void set_process_limits(const Process& process, int pid) {
+  for (const ResourceLimit& limit : process.limits) {
+    base::check(prlimit(pid, static_cast<__rlimit_resource>(limit.resource), &limit.limit, nullptr),
+                "set resource limit", std::to_string(limit.resource));
+  }
+  if (process.oom_score_adjustment) {
+    std::string path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
+    base::write_all(base::open_file(path, O_WRONLY), std::to_string(*process.oom_score_adjustment));
+  }
+}
+
+base::Fd make_root(const ContainerSpec& spec, const base::Fd& user_namespace) {
+  if (!spec.root.directory.empty()) {
+    base::Fd tree = clone_tree(spec.root.directory, true);
+    // The image's device nodes are no way to the host's devices.
+    change_attributes(tree, MOUNT_ATTR_NODEV, 0, false, spec.root.directory);
+    return tree;
+  }
+  return mount_overlay(spec.root, spec.namespaces.user ? &user_namespace : nullptr);
+}
+
+// Sends what the container's process waits for, in its order.
+void hand_over(const ContainerSpec& spec, Channel& channel, const base::Fd& root, const std::vector<base::Fd>& binds,
+               const base::Fd& user_namespace) {
+  channel.send(kTree, 0, "", &root);
+  channel.send(kGo);
+  std::size_t next = 0;
+  for (const Mount& mount : spec.mounts) {
+    if (mount.type != "bind") continue;
+    const base::Fd& tree = binds.at(next++);
+    if (mount.id_mapped && spec.namespaces.user) map_ids(tree, user_namespace, mount.recursive, mount.source);
+    channel.send(kTree, 0, "", &tree);
+  }
+}
+
+// What the process said about its failure before it closed the channel; nothing when it said nothing.
+std::optional<StartError> reason_of_failure(Channel& channel) {
+  while (std::optional<Message> message = channel.receive()) {
+    if (message->kind == kError) return StartError(message->code, message->text);
+  }
+  return std::nullopt;
+}
+
+void kill_and_reap(const base::Fd& pid_fd, int pid) {
+  syscall(SYS_pidfd_send_signal, pid_fd.get(), SIGKILL, nullptr, 0);
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+CgroupPlan plan_cgroup(const std::string& id, const std::string& description) {
+  CgroupPlan plan{.mount = cgroup_mount(), .description = description};
+  if (plan.mount.empty()) return plan;
+  if (systemd_is_running()) {
+    plan.kind = CgroupPlan::Kind::kScope;
+    return plan;
+  }
+  plan.kind = CgroupPlan::Kind::kDirectory;
+  plan.path = plan.mount + "/" + kCgroupParent + "/" + id;
+  return plan;
+}
+
+Launched launch(const ContainerSpec& spec, const CgroupPlan& plan, InitFiles files,
+                const std::function<void(int pid)>& connect_network) {
+  if (plan.kind == CgroupPlan::Kind::kNone && spec.resources.any()) {
+    throw base::Error("limit resources", "", "cgroup v2 is not mounted");
+  }
+  make_private_mount_namespace();
+  std::vector<base::Fd> binds = open_bind_sources(spec);
+  join_existing_namespaces(spec.namespaces);
+
+  Cgroup cgroup("");
+  base::Fd cgroup_fd;
+  if (plan.kind == CgroupPlan::Kind::kDirectory) {
+    cgroup = Cgroup::create(plan.mount, plan.path);
+    cgroup.set_limits(spec.resources);
+    cgroup_fd = cgroup.open();
+  }
+
+  auto [ours, theirs] = make_channel();
+  int pid_fd_number = -1;
+  clone_args arguments = {};
+  arguments.flags = clone_flags(spec.namespaces) | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pid_fd_number);
+  arguments.exit_signal = SIGCHLD;
+  if (cgroup_fd) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(cgroup_fd.get());
+  }
+  // Not dumpable from before the first moment inside: nobody there may look into us, or at our file (CVE-2016-9962).
+  base::check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "set dumpable");
+  long pid_or_zero = base::check(syscall(SYS_clone3, &arguments, sizeof arguments), "clone3");
+  if (pid_or_zero == 0) {
+    ours = Channel(base::Fd());
+    container_main(spec, std::move(theirs), std::move(files));
+  }
+  base::check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "set dumpable");
+  theirs = Channel(base::Fd());
+  files = InitFiles{};
+  int pid = static_cast<int>(pid_or_zero);
+  base::Fd pid_fd(pid_fd_number);
+  try {
+    map_users(spec, pid);
+    set_process_limits(spec.process, pid);
+    if (plan.kind == CgroupPlan::Kind::kScope) {
+      cgroup = create_in_scope(spec.id, plan.description, pid);
+      cgroup.set_limits(spec.resources);
+    }
+    base::Fd user_namespace;
+    if (spec.namespaces.user) user_namespace = base::open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
+    base::Fd root = make_root(spec, user_namespace);
+    connect_network(pid);
+    hand_over(spec, ours, root, binds, user_namespace);
+  } catch (const std::exception& error) {
+    std::optional<StartError> reason;
+    // EPIPE and the like only mean that the other side has failed first: its word counts.
+    const auto* ours_failed = dynamic_cast<const base::Error*>(&error);
+    if (ours_failed != nullptr && (ours_failed->error_number() == EPIPE || ours_failed->error_number() == ECONNRESET)) {
+      reason = reason_of_failure(ours);
+    }
+    kill_and_reap(pid_fd, pid);
+    cgroup.remove(1000);
+    if (reason) throw *reason;
+    throw;
+  }
+  return {.pid = pid, .pid_fd = std::move(pid_fd), .channel = std::move(ours), .cgroup = std::move(cgroup)};
+}
+
+void wait_until_running(Launched& launched) {
+  std::optional<Message> message = launched.channel.receive();
+  if (!message || message->kind == kReady) return;
+  kill_and_reap(launched.pid_fd, launched.pid);
+  if (message->kind == kError) throw StartError(message->code, message->text);
+  throw StartError(125, "set up the container: messages are out of step");
+}
+
+int wait_for_exit(int pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) base::throw_errno("wait for process", std::to_string(pid));
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void protect_binary() {
+  constexpr const char* kSelf = "/proc/self/exe";
+  struct statvfs status = {};
+  base::check(statvfs(kSelf, &status), "stat", kSelf);
+  if (status.f_flag & ST_RDONLY) return;
+  base::Fd tree = clone_tree(kSelf, false);
+  change_attributes(tree, MOUNT_ATTR_RDONLY, 0, false, kSelf);
+
+  std::string command_line = base::read_file("/proc/self/cmdline");
+  if (command_line.ends_with('\0')) command_line.pop_back();
+  std::vector<std::string> words = base::split(command_line, '\0');
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  syscall(SYS_execveat, tree.get(), "", arguments.data(), environ, AT_EMPTY_PATH);
+  base::throw_errno("run from a read-only mount");
+}
+
+std::uint64_t process_start_time(int pid) {
+  std::optional<std::string> text = base::read_file_if_exists("/proc/" + std::to_string(pid) + "/stat");
+  if (!text) return 0;
+  // The second field is the name in parentheses, which may hold anything.
+  std::size_t end = text->rfind(')');
+  if (end == std::string::npos) return 0;
+  std::vector<std::string> fields = base::split_words(text->substr(end + 1));
+  constexpr std::size_t kStartTime = 22 - 3;
+  if (fields.size() <= kStartTime) return 0;
+  return base::parse_unsigned(fields[kStartTime]).value_or(0);
+}
+
+}  // namespace runtime

@@ -1,0 +1,73 @@
+#pragma once
+// The outside: from a ContainerSpec to a running process, as a list of named steps. Single-threaded callers only
+// (clone3(2) copies one thread), as root.
+//
+// The caller gets a mount namespace of its own on the way: everything that is mounted for the container is invisible
+// to the host and goes when the caller and the container have ended, whatever way that happens.
+
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "runtime/cgroup.h"
+#include "runtime/channel.h"
+#include "runtime/container_init.h"
+#include "runtime/spec.h"
+
+namespace runtime {
+
+// A start that failed, with the exit code for the user: 125 the runtime, 126 not executable, 127 not found.
+class StartError : public std::runtime_error {
+ public:
+  StartError(int exit_code, const std::string& text) : std::runtime_error(text), exit_code_(exit_code) {}
+  int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
+};
+
+// Where the container's processes are counted and limited.
+struct CgroupPlan {
+  enum class Kind {
+    kNone,       // no cgroup v2 on this machine
+    kDirectory,  // `path`, made by us
+    kScope,      // a scope asked from systemd
+  };
+  Kind kind = Kind::kNone;
+  std::string mount = {};
+  std::string path = {};
+  std::string description = {};
+};
+
+// systemd's scope where systemd runs, else <mount>/clusteros/<id>.
+CgroupPlan plan_cgroup(const std::string& id, const std::string& description);
+
+struct Launched {
+  int pid = 0;
+  base::Fd pid_fd;
+  Channel channel;
+  Cgroup cgroup;
+};
+
+// Starts the container's first process and sets everything up around it. `connect_network` is called with its pid
+// once its network namespace is there. When it returns the process works on its side; wait_until_running() tells how
+// that ends. Throws base::Error or StartError; nothing is left running then.
+Launched launch(const ContainerSpec& spec, const CgroupPlan& plan, InitFiles files,
+                const std::function<void(int pid)>& connect_network);
+
+// Waits until the application has been executed (or, with a start socket, until it could be). Throws StartError.
+void wait_until_running(Launched& launched);
+
+// waitpid(2): the application's exit code, 128 + n for signal n.
+int wait_for_exit(int pid);
+
+// Runs this program from a read-only mount of its file from now on (it executes itself again, once), so that a process
+// in a container which gets hold of /proc/PID/exe cannot write to it (CVE-2019-5736). Nothing to do when the file
+// system is read-only anyway. To be called before anything else.
+void protect_binary();
+
+// Time at which the process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 when it is gone.
+std::uint64_t process_start_time(int pid);
+
+}  // namespace runtime

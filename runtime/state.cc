@@ -1,0 +1,123 @@
+#include "runtime/state.h"
+
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "runtime/launch.h"
+
+namespace runtime {
+namespace {
+
+constexpr const char* kStateFile = "state.json";
+
+}  // namespace
+
+std::string StateStore::path_of(const std::string& id, std::string_view file) const {
+  if (!is_valid_id(id)) throw base::Error("container", id, "not a container's name or id");
+  return directory_ + "/" + id + (file.empty() ? "" : "/" + std::string(file));
+}
+
+base::Fd StateStore::lock_all() const {
+  base::make_directories(directory_, 0700);
+  base::Fd file = base::open_file(directory_ + "/.lock", O_RDWR | O_CREAT, 0600);
+  base::check(flock(file.get(), LOCK_EX), "lock", directory_);
+  return file;
+}
+
+base::Fd StateStore::create(const ContainerState& state) {
+  base::Fd all = lock_all();
+  for (const ContainerState& other : list()) {
+    if (other.name == state.name || other.id == state.id || other.id == state.name || other.name == state.id) {
+      throw base::Error("container", state.name,
+                        "the name is in use by " + other.id + " (" + std::string(status_name(other.status)) + ")");
+    }
+  }
+  std::string path = path_of(state.id);
+  // A directory without state.json is what a crash left of an earlier create().
+  base::remove_tree_at(base::open_directory(directory_), state.id);
+  base::make_directories(path, 0700);
+  base::Fd lock = base::open_file(path + "/lock", O_RDWR | O_CREAT, 0600);
+  base::check(flock(lock.get(), LOCK_EX), "lock", path);
+  save(state);
+  return lock;
+}
+
+void StateStore::save(const ContainerState& state) {
+  base::write_file_atomic(path_of(state.id, kStateFile), base::to_text(to_json(state), 1) + "\n", 0600);
+}
+
+std::optional<ContainerState> StateStore::load(const std::string& id) const {
+  if (!is_valid_id(id)) return std::nullopt;
+  std::string path = path_of(id, kStateFile);
+  std::optional<std::string> text = base::read_file_if_exists(path);
+  if (!text) return std::nullopt;
+  return state_from_json(base::parse_json(*text, path), path);
+}
+
+std::vector<std::string> StateStore::ids() const {
+  std::vector<std::string> result;
+  if (!base::exists(directory_)) return result;
+  for (const std::string& name : base::list_directory(directory_)) {
+    if (is_valid_id(name)) result.push_back(name);
+  }
+  return result;
+}
+
+std::vector<ContainerState> StateStore::list() const {
+  std::vector<ContainerState> result;
+  for (const std::string& id : ids()) {
+    if (std::optional<ContainerState> state = load(id)) result.push_back(std::move(*state));
+  }
+  std::ranges::stable_sort(result, {}, &ContainerState::created);
+  return result;
+}
+
+ContainerState StateStore::find(const std::string& text) const {
+  if (!is_valid_id(text)) throw base::Error("container", text, "not a container's name or id");
+  std::vector<ContainerState> fits;
+  for (ContainerState& state : list()) {
+    if (state.id == text || state.name == text) return std::move(state);
+    if (state.id.starts_with(text)) fits.push_back(std::move(state));
+  }
+  if (fits.empty()) throw base::Error("container", text, "there is none");
+  if (fits.size() > 1) throw base::Error("container", text, "several ids begin so");
+  return std::move(fits.front());
+}
+
+void StateStore::remove(const std::string& id) {
+  if (!base::exists(path_of(id))) return;
+  base::remove_tree_at(base::open_directory(directory_), id);
+}
+
+std::optional<base::Fd> StateStore::try_lock(const std::string& id) const {
+  std::string path = path_of(id, "lock");
+  if (!base::exists(path)) return std::nullopt;
+  base::Fd file = base::open_file(path, O_RDWR);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  if (errno != EWOULDBLOCK) base::throw_errno("lock", path);
+  return std::nullopt;
+}
+
+bool StateStore::is_attended(const std::string& id) const {
+  return base::exists(path_of(id, "lock")) && !try_lock(id).has_value();
+}
+
+bool process_is_alive(const ContainerState& state) {
+  if (state.pid <= 0 || process_start_time(state.pid) != state.start_time) return false;
+  std::optional<std::string> text = base::read_file_if_exists("/proc/" + std::to_string(state.pid) + "/stat");
+  if (!text) return false;
+  std::size_t end = text->rfind(')');
+  return end != std::string::npos && end + 2 < text->size() && (*text)[end + 2] != 'Z' && (*text)[end + 2] != 'X';
+}
+
+std::string now_text() {
+  return base::format_rfc3339(std::chrono::system_clock::now());
+}
+
+}  // namespace runtime

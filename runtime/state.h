@@ -1,0 +1,87 @@
+#pragma once
+// What is written down about containers: one directory each below the state directory (/run/clusteros/containers),
+// with state.json, `lock` (held by the process that looks after the container, for as long as it does), `log` and
+// `seccomp`. Formats: docs/runtime.md. Nothing else keeps state, so any command of any version finds all of it.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "runtime/nft_rules.h"
+#include "runtime/spec.h"
+
+namespace runtime {
+
+inline constexpr std::string_view kDefaultState = "/run/clusteros/containers";
+
+enum class Status { kCreating, kCreated, kRunning, kExited };
+std::string_view status_name(Status status);  // "creating", "created", "running", "exited"
+
+struct ContainerState {
+  std::string id;
+  std::string name;
+  Status status = Status::kCreating;
+  std::string image;         // reference; "" for a bundle
+  std::string image_digest;  // "sha256:…"
+  std::string bundle;        // oci-runtime's; "" for an image
+  std::vector<std::string> command;
+  int pid = 0;                             // on the host
+  std::uint64_t start_time = 0;            // of that process, clock ticks since boot: tells it from a later one
+  std::string created, started, finished;  // RFC 3339, "" when that has not happened
+  int exit_code = 0;
+  bool out_of_memory = false;
+  std::string error;           // why it did not start, or how its end was found
+  std::string cgroup;          // absolute path, "" for none
+  std::uint32_t first_id = 0;  // of the host's ids; 0 without a user namespace
+  std::string network;         // "bridge", "host", "none"
+  std::string address;         // on the bridge
+  std::vector<PublishedPort> ports;
+  std::string stop_signal;  // "SIGTERM"
+  bool remove_at_exit = false;
+  Namespaces namespaces;  // which ones are its own
+  Process process;        // what exec starts from; without its filter (file `seccomp`)
+  base::Json annotations = base::Json::object();
+};
+
+base::Json to_json(const ContainerState& state);
+ContainerState state_from_json(const base::Json& json, const std::string& where);
+
+class StateStore {
+ public:
+  explicit StateStore(std::string directory) : directory_(std::move(directory)) {}
+
+  const std::string& directory() const { return directory_; }
+  std::string path_of(const std::string& id, std::string_view file = "") const;
+
+  // Makes the container's directory and takes its lock. Throws when the id or the name is in use, naming its user.
+  base::Fd create(const ContainerState& state);
+  void save(const ContainerState& state);
+  std::optional<ContainerState> load(const std::string& id) const;
+  std::vector<ContainerState> list() const;  // oldest first
+  std::vector<std::string> ids() const;
+  // By name, id, or the first letters of an id that fit one only. Throws when there is none, or several.
+  ContainerState find(const std::string& text) const;
+  void remove(const std::string& id);
+
+  // True while a process looks after the container.
+  bool is_attended(const std::string& id) const;
+  // The lock, when nobody has it.
+  std::optional<base::Fd> try_lock(const std::string& id) const;
+
+  // A lock over the whole store, for changes that touch several containers (names, addresses).
+  base::Fd lock_all() const;
+
+ private:
+  std::string directory_;
+};
+
+// True when the process that the state names is there (and not a zombie or a later process with its number).
+bool process_is_alive(const ContainerState& state);
+
+std::string now_text();
+
+}  // namespace runtime

@@ -1,0 +1,183 @@
+// state.json to and from the struct. Unknown members are ignored: a newer version may have written them.
+
+#include "base/error.h"
+#include "base/text.h"
+#include "runtime/state.h"
+
+namespace runtime {
+namespace {
+
+base::Json texts(const std::vector<std::string>& list) {
+  base::Json json = base::Json::array();
+  for (const std::string& text : list) json.push_back(text);
+  return json;
+}
+
+std::vector<std::string> texts_of(const base::Json& object, const char* member) {
+  std::vector<std::string> list;
+  auto found = object.find(member);
+  if (found == object.end() || !found->is_array()) return list;
+  for (const base::Json& text : *found) {
+    if (text.is_string()) list.push_back(text.get<std::string>());
+  }
+  return list;
+}
+
+base::Json process_to_json(const Process& process) {
+  base::Json groups = base::Json::array();
+  for (std::uint32_t group : process.additional_groups) groups.push_back(group);
+  base::Json limits = base::Json::array();
+  for (const ResourceLimit& limit : process.limits) {
+    limits.push_back({limit.resource, limit.limit.rlim_cur, limit.limit.rlim_max});
+  }
+  const CapabilitySets& sets = process.capabilities;
+  return {{"env", texts(process.environment)},
+          {"cwd", process.working_directory},
+          {"user", process.user},
+          {"additionalGroups", groups},
+          {"capabilities",
+           {{"bounding", texts(capability_names(sets.bounding))},
+            {"effective", texts(capability_names(sets.effective))},
+            {"permitted", texts(capability_names(sets.permitted))},
+            {"inheritable", texts(capability_names(sets.inheritable))},
+            {"ambient", texts(capability_names(sets.ambient))}}},
+          {"limits", limits},
+          {"noNewPrivileges", process.no_new_privileges}};
+}
+
+Capabilities capabilities_of(const base::Json& json, const char* member) {
+  Capabilities set = 0;
+  for (const std::string& name : texts_of(json, member)) set |= capability_by_name(name).value_or(0);
+  return set;
+}
+
+Process process_from_json(const base::Json& json) {
+  Process process;
+  process.environment = texts_of(json, "env");
+  process.working_directory = base::json_string(json, "cwd", "/");
+  process.user = base::json_string(json, "user");
+  process.no_new_privileges = base::json_bool(json, "noNewPrivileges", true);
+  for (const base::Json& group : json.value("additionalGroups", base::Json::array())) {
+    process.additional_groups.push_back(group.get<std::uint32_t>());
+  }
+  for (const base::Json& limit : json.value("limits", base::Json::array())) {
+    process.limits.push_back(
+        {.resource = limit.at(0).get<int>(), .limit = {limit.at(1).get<rlim_t>(), limit.at(2).get<rlim_t>()}});
+  }
+  const base::Json& sets = json.at("capabilities");
+  process.capabilities = {.bounding = capabilities_of(sets, "bounding"),
+                          .effective = capabilities_of(sets, "effective"),
+                          .permitted = capabilities_of(sets, "permitted"),
+                          .inheritable = capabilities_of(sets, "inheritable"),
+                          .ambient = capabilities_of(sets, "ambient")};
+  return process;
+}
+
+Status status_from(const std::string& name, const std::string& where) {
+  for (Status status : {Status::kCreating, Status::kCreated, Status::kRunning, Status::kExited}) {
+    if (status_name(status) == name) return status;
+  }
+  throw base::Error("read", where, "unknown status '" + name + "'");
+}
+
+}  // namespace
+
+std::string_view status_name(Status status) {
+  switch (status) {
+    case Status::kCreating:
+      return "creating";
+    case Status::kCreated:
+      return "created";
+    case Status::kRunning:
+      return "running";
+    case Status::kExited:
+      return "exited";
+  }
+  return "";
+}
+
+base::Json to_json(const ContainerState& state) {
+  base::Json ports = base::Json::array();
+  for (const PublishedPort& port : state.ports) {
+    ports.push_back({{"hostPort", port.host_port},
+                     {"containerPort", port.container_port},
+                     {"protocol", port.protocol == Protocol::kTcp ? "tcp" : "udp"}});
+  }
+  return {{"id", state.id},
+          {"name", state.name},
+          {"status", status_name(state.status)},
+          {"image", state.image},
+          {"imageDigest", state.image_digest},
+          {"bundle", state.bundle},
+          {"command", texts(state.command)},
+          {"pid", state.pid},
+          {"startTime", state.start_time},
+          {"created", state.created},
+          {"started", state.started},
+          {"finished", state.finished},
+          {"exitCode", state.exit_code},
+          {"outOfMemory", state.out_of_memory},
+          {"error", state.error},
+          {"cgroup", state.cgroup},
+          {"firstId", state.first_id},
+          {"network", state.network},
+          {"address", state.address},
+          {"ports", ports},
+          {"stopSignal", state.stop_signal},
+          {"removeAtExit", state.remove_at_exit},
+          {"namespaces",
+           {{"user", state.namespaces.user},
+            {"pid", state.namespaces.pid},
+            {"network", state.namespaces.network},
+            {"ipc", state.namespaces.ipc},
+            {"uts", state.namespaces.uts},
+            {"cgroup", state.namespaces.cgroup}}},
+          {"process", process_to_json(state.process)},
+          {"annotations", state.annotations}};
+}
+
+ContainerState state_from_json(const base::Json& json, const std::string& where) {
+  try {
+    ContainerState state;
+    state.id = base::json_string(json, "id");
+    state.name = base::json_string(json, "name");
+    state.status = status_from(base::json_string(json, "status"), where);
+    state.image = base::json_string(json, "image");
+    state.image_digest = base::json_string(json, "imageDigest");
+    state.bundle = base::json_string(json, "bundle");
+    state.command = texts_of(json, "command");
+    state.pid = static_cast<int>(base::json_integer(json, "pid"));
+    state.start_time = static_cast<std::uint64_t>(base::json_integer(json, "startTime"));
+    state.created = base::json_string(json, "created");
+    state.started = base::json_string(json, "started");
+    state.finished = base::json_string(json, "finished");
+    state.exit_code = static_cast<int>(base::json_integer(json, "exitCode"));
+    state.out_of_memory = base::json_bool(json, "outOfMemory");
+    state.error = base::json_string(json, "error");
+    state.cgroup = base::json_string(json, "cgroup");
+    state.first_id = static_cast<std::uint32_t>(base::json_integer(json, "firstId"));
+    state.network = base::json_string(json, "network");
+    state.address = base::json_string(json, "address");
+    state.stop_signal = base::json_string(json, "stopSignal", "SIGTERM");
+    state.remove_at_exit = base::json_bool(json, "removeAtExit");
+    state.annotations = json.value("annotations", base::Json::object());
+    for (const base::Json& port : json.value("ports", base::Json::array())) {
+      state.ports.push_back({.protocol = base::json_string(port, "protocol") == "udp" ? Protocol::kUdp : Protocol::kTcp,
+                             .host_port = static_cast<std::uint16_t>(base::json_integer(port, "hostPort")),
+                             .container_port = static_cast<std::uint16_t>(base::json_integer(port, "containerPort"))});
+    }
+    const base::Json& namespaces = json.at("namespaces");
+    state.namespaces.user = base::json_bool(namespaces, "user");
+    state.namespaces.pid = base::json_bool(namespaces, "pid");
+    state.namespaces.network = base::json_bool(namespaces, "network");
+    state.namespaces.ipc = base::json_bool(namespaces, "ipc");
+    state.namespaces.uts = base::json_bool(namespaces, "uts");
+    state.namespaces.cgroup = base::json_bool(namespaces, "cgroup");
+    state.process = process_from_json(json.at("process"));
+    return state;
+  } catch (const base::Json::exception& error) {
+    throw base::Error("read", where, error.what());
+  }
+}
+
+}  // namespace runtime

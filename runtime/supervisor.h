@@ -1,0 +1,37 @@
+#pragma once
+// Looking after one running container: its output goes to the log (and to our own), our signals go to it, and its end
+// is seen. One call for the container's whole life.
+
+#include <csignal>
+#include <string>
+
+#include "base/fd.h"
+#include "runtime/launch.h"
+#include "runtime/log_file.h"
+
+namespace runtime {
+
+// The ends of the container's output and error that the supervisor keeps, and those for the container.
+struct OutputPipes {
+  base::Fd output_read, output_write;
+  base::Fd error_read, error_write;
+};
+// `owner`: the container's root on the host, so that /dev/stdout can be opened inside.
+OutputPipes make_output_pipes(std::uint32_t owner);
+
+// Blocks the signals that supervise() passes on. To be called before the container starts, so that none is lost.
+void hold_signals();
+
+// Returns the exit code (128 + n for signal n). `echo`: also write the output to our own.
+int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo);
+
+// The same for a process whose output is not ours to keep: passes signals on until it has ended (but not reaped).
+void wait_and_forward(const base::Fd& pid_fd);
+
+// Number of a signal: "TERM", "SIGTERM", "15". Throws base::Error.
+int signal_by_name(const std::string& name);
+
+// kill(2) by pidfd, after checking that the process is the one that was started then. False when it is gone.
+bool signal_process(int pid, std::uint64_t start_time, int signal);
+
+}  // namespace runtime
