@@ -281,12 +281,21 @@ class BusSystemd : public Systemd {
 
   Message send(sd_bus_message* message, std::string_view operation, std::string_view object,
                milliseconds timeout = milliseconds(30000)) {
+    forget_signals();
     BusError error;
     Message reply;
     const auto microseconds = static_cast<std::uint64_t>(timeout.count()) * 1000;
     const int result = sd_bus_call(bus_, message, microseconds, &error.error, reply.out());
     if (result < 0) throw Error(operation, object, error.text(result));
     return reply;
+  }
+
+  // A call puts the signals that arrive meanwhile into a queue, which is bounded: without this, a connection that only
+  // asks would break after some ten thousand jobs of the system.
+  void forget_signals() {
+    while (sd_bus_process(bus_, nullptr) > 0) {
+    }
+    finished_.clear();
   }
 
   template <typename... Arguments>
