@@ -153,6 +153,20 @@ TEST_CASE_FIXTURE(Fixture, "a unit that does not become active: exit code 1 and 
         "Error waiting for units: Failed to find an active unit bad.service within 2s (it is failed, failed)\n");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a unit that is active only for a moment has not started") {
+  const auto path = file("brief.service");
+  bool once = false;
+  session.pause = [&](std::chrono::milliseconds time) {
+    if (registry.unit("brief.service")->heartbeat == kMe) {
+      if (once) systemd.units["brief.service"].active_state = "failed";
+      once = true;
+    }
+    pause(time);
+  };
+  CHECK(start_units(session, {path}, false, kEndless) == 1);
+  CHECK(complained().contains("Failed to find an active unit brief.service within 2s (it is failed"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a unit that nobody places: patience runs out, or a hint says why it waits") {
   const auto path = file("picky.service", "[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineMetadata=disk=tape\n");
   CHECK(start_units(session, {path}, false, Patience{.attempts = 2}) == 1);

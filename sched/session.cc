@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <format>
+#include <map>
 
 #include "base/text.h"
 #include "sched/placement.h"
@@ -14,6 +15,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstPause{20};
 constexpr milliseconds kLastPause{250};
 constexpr milliseconds kHintAfter{3000};
+// A simple service counts as active from its fork on: one that ends at once must not pass for one that runs.
+constexpr milliseconds kSteady{300};
 
 // Pauses that grow: most things are done at once, the others need no haste.
 class Rhythm {
@@ -108,13 +111,16 @@ bool wait_for_state(Session& session, const std::vector<std::string>& names, Job
 bool wait_until_active(Session& session, const std::vector<std::string>& names, const Patience& patience) {
   auto waiting = names;
   bool good = true;
+  std::map<std::string, milliseconds> active_since;
   Rhythm rhythm(session);
   while (!waiting.empty()) {
     const bool first_attempt_over = rhythm.elapsed() >= kAttempt;
     std::erase_if(waiting, [&](const std::string& name) {
       const auto unit = session.registry.unit(name);
       const auto state = unit ? session.registry.unit_state(name, unit->target) : std::nullopt;
-      if (state && state->active == "active" && state->load == "loaded") return true;
+      if (state && state->active == "active" && state->load == "loaded")
+        return rhythm.elapsed() - active_since.try_emplace(name, rhythm.elapsed()).first->second >= kSteady;
+      active_since.erase(name);
       const bool hopeless = first_attempt_over && patience.attempts == 0 && (!unit || (state && is_at_rest(*state)));
       if (!hopeless && !has_run_out(rhythm, patience)) return false;
       const auto within =

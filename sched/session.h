@@ -43,8 +43,8 @@ std::string legend_of(Session& session, const std::string& machine_id, bool full
 bool wait_for_state(Session& session, const std::vector<std::string>& names, JobState wanted, const Patience& patience,
                     const std::string& complaint);
 
-// Waits until systemd says that every unit is loaded and active. With endless patience a unit that has come to rest
-// without being active is given up after one attempt.
+// Waits until systemd has said for a moment that every unit is loaded and active. With endless patience a unit that has
+// come to rest without being active is given up after one attempt.
 bool wait_until_active(Session& session, const std::vector<std::string>& names, const Patience& patience);
 
 // Waits until no machine reports the (destroyed) unit any more. False when the patience ran out, which was said.
