@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/sqlite.h"
 #include "base/temp_dir.h"
 #include "runtime/reference.h"
 
@@ -165,6 +166,34 @@ TEST_CASE_FIXTURE(StoreFixture, "another process sees an image as soon as it is 
   CHECK(reader.find("nginx"));
   add_image("example.com/app", {id('1')});
   CHECK(reader.list().size() == 2);
+}
+
+// docs/formats/runtime-images.md: a store must be readable by the next version.
+TEST_CASE_FIXTURE(StoreFixture, "the store on disk is as it is documented") {
+  const Image image = add_image("nginx", {id('1')});
+  CHECK(base::list_directory(store.root() + "/layers") == std::vector<std::string>{std::string(64, '1')});
+  CHECK(base::exists(store.root() + "/blobs/sha256/" + digest_hex(image.digest)));
+  base::Database database(store.root() + "/images.db", false);
+  base::Statement version(database, "PRAGMA user_version");
+  REQUIRE(version.step());
+  CHECK(version.integer(0) == 1);
+  base::Statement row(database, "SELECT reference, digest, source_digest, fetched_at FROM images");
+  REQUIRE(row.step());
+  CHECK(row.text(0) == "docker.io/library/nginx:latest");
+  CHECK(row.text(1) == image.digest);
+  CHECK(row.text(2) == image.source_digest);
+  CHECK(row.integer(3) == 1'700'000'000);
+  base::Statement layer(database, "SELECT diff_id, size FROM layers");
+  REQUIRE(layer.step());
+  CHECK(layer.text(0) == id('1'));
+  CHECK(layer.integer(1) == 1000);
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a store of a newer version is left alone") {
+  add_image("nginx", {id('1')});
+  base::Database(store.root() + "/images.db", false).execute("PRAGMA user_version = 2");
+  ImageStore next(store.root());
+  CHECK_THROWS_AS(next.list(), base::Error);
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "nobody but the owner can walk to the layers") {

@@ -1,0 +1,504 @@
+#!/usr/bin/env bash
+# container fetch, images, rmi against a real registry (docker-registry) with images made by umoci and skopeo: what
+# arrives is what was pushed, what is damaged is refused, what was cut off goes on, and what is here is not fetched again.
+. "$(dirname "$0")/../lib/test.sh"
+
+# --- images and registries -----------------------------------------------------------------------------------------
+
+# start_registry [auth|tls]: sets REGISTRY to its address. With "auth" it wants user "jo", password "sesame"; with "tls" it
+# speaks https with $TMP/tls.pem, a certificate for registry.test.
+start_registry() {
+  local port auth='' tls='' hash
+  port=$(free_port)
+  REGISTRY=127.0.0.1:$port
+  if [[ ${1:-} == auth ]]; then
+    hash=$(perl -e 'print crypt("sesame", "\$2y\$05\$abcdefghijklmnopqrstuu")')
+    echo "jo:$hash" >"$TMP/htpasswd"
+    auth="auth: {htpasswd: {realm: test, path: $TMP/htpasswd}}"
+  fi
+  if [[ ${1:-} == tls ]]; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=registry.test \
+      -addext subjectAltName=DNS:registry.test -keyout "$TMP/tls.key" -out "$TMP/tls.pem" 2>/dev/null
+    tls=", tls: {certificate: $TMP/tls.pem, key: $TMP/tls.key}"
+  fi
+  cat >"$TMP/registry.yml" <<END
+version: 0.1
+log: {level: warn, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: $TMP/registry}}
+http: {addr: "$REGISTRY"$tls}
+$auth
+END
+  start_daemon registry docker-registry serve "$TMP/registry.yml"
+  wait_until 10 curl -sk -o "$TMP/ping" "http${tls:+s}://$REGISTRY/v2/"
+}
+
+# make_image NAME [MEBIBYTES]: an image with two layers in the OCI layout $TMP/layout: busybox with its links, and a file
+# of random bytes.
+make_image() {
+  mkdir -p "$TMP/tree/bin" "$TMP/tree/etc" "$TMP/data"
+  cp /bin/busybox "$TMP/tree/bin/busybox"
+  ln -sf busybox "$TMP/tree/bin/sh"
+  chmod 4755 "$TMP/tree/bin/busybox"
+  echo "made for $1" >"$TMP/tree/etc/issue"
+  head -c "$((${2:-1} * 1048576))" /dev/urandom >"$TMP/data/random"
+  [[ -d $TMP/layout ]] || umoci init --layout "$TMP/layout"
+  umoci new --image "$TMP/layout:$1"
+  umoci insert --image "$TMP/layout:$1" "$TMP/tree" /
+  umoci insert --image "$TMP/layout:$1" "$TMP/data" /data
+  umoci config --image "$TMP/layout:$1" --config.entrypoint /bin/sh --config.env A=b --config.user 7:8 \
+    --architecture "${3:-amd64}"
+}
+
+# push NAME [SKOPEO OPTION…]: to $REGISTRY/test/NAME:latest.
+push() {
+  local name=$1
+  shift
+  skopeo copy --insecure-policy --dest-tls-verify=false "$@" "oci:$TMP/layout:$name" "docker://$REGISTRY/test/$name:latest"
+}
+
+# The proxy between container and registry that the registry itself cannot be: it asks for a token, redirects blobs to
+# another origin, cuts an answer off, or hangs in it. Writes a line per request: METHOD PATH authorization range.
+# start_proxy NAME KEY=VALUE…: sets PROXY to its address.
+start_proxy() {
+  local name=$1 port
+  shift
+  port=$(free_port)
+  PROXY=127.0.0.1:$port
+  cat >"$TMP/proxy.py" <<'END'
+import base64, http.client, http.server, json, os, sys, threading, time
+
+port, upstream, log = int(sys.argv[1]), sys.argv[2], open(sys.argv[3], "a", buffering=1)
+mode = dict(a.split("=", 1) for a in sys.argv[4:])
+state = {"cuts": int(mode.get("cuts", 0))}
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, status, headers, body=b""):
+        self.send_response(status)
+        for k, v in headers.items():
+            self.send_header(k, v)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        authorization = self.headers.get("Authorization", "none").split(" ")[0]
+        log.write(f"{self.command} {self.path} {authorization} {self.headers.get('Range', 'whole')}\n")
+        blob = "/blobs/" in self.path
+        if self.path.startswith("/token"):
+            if self.headers.get("Authorization") != "Basic " + base64.b64encode(b"jo:sesame").decode():
+                return self.answer(401, {})
+            return self.answer(200, {}, json.dumps({"token": "good-token"}).encode())
+        if "token" in mode and self.headers.get("Authorization") != "Bearer good-token":
+            return self.answer(401, {"WWW-Authenticate":
+                f'Bearer realm="http://127.0.0.1:{port}/token",service="test",scope="repository:test/app:pull"'})
+        if blob and "redirect" in mode:
+            return self.answer(307, {"Location": f"http://{mode['redirect']}{self.path}"})
+        connection = http.client.HTTPConnection(upstream)
+        headers = {k: v for k, v in self.headers.items() if k in ("Accept", "Range")}
+        connection.request("GET", self.path, headers=headers)
+        response = connection.getresponse()
+        body = response.read()
+        self.send_response(response.status)
+        for k, v in response.getheaders():
+            if k.lower() not in ("transfer-encoding", "connection"):
+                self.send_header(k, v)
+        self.end_headers()
+        if blob and len(body) > 500000 and state["cuts"] > 0:
+            state["cuts"] -= 1
+            self.wfile.write(body[:500000])
+            self.close_connection = True
+            return
+        if blob and len(body) > 500000 and "hang" in mode:
+            self.wfile.write(body[:500000])
+            self.wfile.flush()
+            time.sleep(600)
+        self.wfile.write(body)
+
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+END
+  start_daemon "$name" python3 "$TMP/proxy.py" "$port" "$REGISTRY" "$TMP/$name.requests" "$@"
+  wait_until 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+}
+
+container() {
+  applet container --root "$TMP/store" "$@"
+}
+
+auth_file() {
+  printf '{"auths":{"%s":{"auth":"%s"}}}' "$1" "$(printf '%s' "$2" | base64)" >"$TMP/auth.json"
+}
+
+# The unpacked layers of an image, lowest first.
+layers_of() {
+  container images --json | jq -r --arg r "$1" '.[] | select(.reference == $r) | .layers[]' |
+    sed "s|^sha256:|$TMP/store/layers/|"
+}
+
+expect_nothing_stored() {
+  expect_eq "$(container images --json)" "[]" "images"
+  expect_eq "$(ls "$TMP/store/blobs/sha256" "$TMP/store/layers" 2>/dev/null | grep -Ec '^[0-9a-f]{64}$' || true)" "${1:-0}" \
+    "blobs and layers"
+  expect_eq "$(find "$TMP/store/tmp" -name 'unpack-*' 2>/dev/null | wc -l)" 0 "half-unpacked layers"
+}
+
+# --- tests ---------------------------------------------------------------------------------------------------------
+
+test_fetches_what_was_pushed() {
+  start_registry
+  make_image app
+  push app
+  local digest want layer random
+  digest=$(container fetch "$REGISTRY/test/app" 2>"$TMP/progress")
+  want=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/test/app")
+  expect_eq "$digest" "$want" digest
+  expect_match "$(<"$TMP/progress")" 'layer 1/2 [0-9a-f]{12}: fetching'
+  expect_match "$(<"$TMP/progress")" 'layer 2/2 [0-9a-f]{12}: done, '
+  layer=$(layers_of "$REGISTRY/test/app:latest" | head -n 1)
+  random=$(layers_of "$REGISTRY/test/app:latest" | tail -n 1)
+  cmp /bin/busybox "$layer/bin/busybox"
+  cmp "$TMP/data/random" "$random/data/random"
+  expect_eq "$(stat -c '%a %u' "$layer/bin/busybox")" "4755 0" "mode and owner"
+  expect_eq "$(readlink "$layer/bin/sh")" busybox link
+  expect_match "$(container images)" "$REGISTRY/test/app +latest +${digest:7:12} "
+  expect_eq "$(container images -q)" "$digest"
+}
+
+test_second_fetch_takes_only_the_manifest() {
+  start_registry
+  make_image app
+  push app
+  start_proxy front
+  container fetch "$PROXY/test/app"
+  : >"$TMP/front.requests"
+  expect_match "$(container fetch "$PROXY/test/app" 2>&1)" 'up to date'
+  expect_eq "$(<"$TMP/front.requests")" "GET /v2/test/app/manifests/latest none whole" requests
+  # What a digest names cannot change: nobody is asked.
+  local digest
+  digest=$(container images -q)
+  container fetch "$PROXY/test/app@$digest"
+  : >"$TMP/front.requests"
+  container fetch "$PROXY/test/app@$digest"
+  expect_eq "$(<"$TMP/front.requests")" "" requests
+}
+
+test_layers_that_are_here_are_not_fetched_again() {
+  start_registry
+  make_image app
+  push app
+  umoci tag --image "$TMP/layout:app" more
+  echo new >"$TMP/new"
+  umoci insert --image "$TMP/layout:more" "$TMP/new" /new
+  push more
+  start_proxy front
+  container fetch "$PROXY/test/app"
+  : >"$TMP/front.requests"
+  expect_match "$(container fetch "$PROXY/test/more" 2>&1)" 'layer 1/3 [0-9a-f]{12}: already here'
+  # The configuration and the new layer.
+  expect_eq "$(grep -c /blobs/ "$TMP/front.requests")" 2 "blobs fetched"
+  expect_eq "$(ls "$TMP/store/layers" | wc -l)" 3 layers
+}
+
+test_zstd_layers() {
+  start_registry
+  make_image app
+  # skopeo leaves compressed layers as they are, so through a folder without compression.
+  skopeo copy --insecure-policy --dest-decompress "oci:$TMP/layout:app" "dir:$TMP/plain"
+  skopeo copy --insecure-policy --dest-tls-verify=false --format oci --dest-compress-format zstd "dir:$TMP/plain" \
+    "docker://$REGISTRY/test/zstd:latest"
+  expect_match "$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/test/zstd")" 'tar\+zstd'
+  container fetch "$REGISTRY/test/zstd"
+  cmp /bin/busybox "$(layers_of "$REGISTRY/test/zstd:latest" | head -n 1)/bin/busybox"
+  cmp "$TMP/data/random" "$(layers_of "$REGISTRY/test/zstd:latest" | tail -n 1)/data/random"
+}
+
+test_docker_schema_2() {
+  start_registry
+  make_image app
+  push app --format v2s2
+  expect_match "$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/test/app")" 'docker.distribution.manifest.v2'
+  container fetch "$REGISTRY/test/app"
+  cmp /bin/busybox "$(layers_of "$REGISTRY/test/app:latest" | head -n 1)/bin/busybox"
+}
+
+test_whiteouts_become_overlayfs_own() {
+  start_registry
+  make_image app
+  umoci insert --image "$TMP/layout:app" --whiteout /etc/issue
+  umoci insert --image "$TMP/layout:app" --opaque "$TMP/tree/etc" /data
+  push app
+  container fetch "$REGISTRY/test/app"
+  local -a layers
+  mapfile -t layers < <(layers_of "$REGISTRY/test/app:latest")
+  expect_eq "$(stat -c '%F %t:%T' "${layers[2]}/etc/issue")" "character special file 0:0"
+  # fsconfig(2) takes no string of 256 bytes, so the layers get short names.
+  local i lower=''
+  mkdir "$TMP/merged"
+  for i in "${!layers[@]}"; do
+    ln -s "${layers[i]}" "$TMP/l$i"
+    lower="l$i${lower:+:$lower}"
+  done
+  unshare --mount bash -euc 'cd "$1"; mount -t overlay overlay -o "ro,lowerdir=$2" merged; cd merged
+    test ! -e etc/issue; test -x bin/busybox; test ! -e data/random; test -e data/issue' - "$TMP" "$lower"
+}
+
+# push_index ARCHITECTURE…: an index $REGISTRY/test/multi of images that were pushed as test/multi:ARCHITECTURE.
+push_index() {
+  local entries=() architecture raw
+  for architecture in "$@"; do
+    skopeo copy --insecure-policy --dest-tls-verify=false "oci:$TMP/layout:$architecture" "docker://$REGISTRY/test/multi:$architecture"
+    raw=$TMP/raw.$architecture
+    skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/test/multi:$architecture" >"$raw"
+    entries+=("$(jq -n --arg d "sha256:$(sha256sum "$raw" | cut -d' ' -f1)" --argjson s "$(stat -c %s "$raw")" --arg a "$architecture" \
+      '{mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $d, size: $s, platform: {os: "linux", architecture: $a}}')")
+  done
+  printf '%s\n' "${entries[@]}" |
+    jq -s '{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: .}' >"$TMP/index.json"
+  curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary "@$TMP/index.json" \
+    "http://$REGISTRY/v2/test/multi/manifests/latest"
+}
+
+test_of_an_index_this_platform_is_fetched() {
+  start_registry
+  make_image arm64 1 arm64
+  make_image amd64
+  push_index arm64 amd64
+  expect_eq "$(container fetch "$REGISTRY/test/multi")" "sha256:$(sha256sum "$TMP/raw.amd64" | cut -d' ' -f1)" digest
+  expect_match "$(container fetch "$REGISTRY/test/multi" 2>&1)" 'up to date'
+  # The index's own digest names the same image.
+  container fetch "$REGISTRY/test/multi@sha256:$(sha256sum "$TMP/index.json" | cut -d' ' -f1)"
+  expect_match "$(<"$(layers_of "$REGISTRY/test/multi:latest" | head -n 1)/etc/issue")" 'made for amd64'
+}
+
+test_an_image_for_another_platform_is_refused() {
+  start_registry
+  make_image arm64 1 arm64
+  push_index arm64
+  expect_match "$(expect_fail 1 container fetch "$REGISTRY/test/multi" 2>&1)" 'there is no linux/amd64 image; there is: linux/arm64'
+  expect_match "$(expect_fail 1 container fetch "$REGISTRY/test/multi:arm64" 2>&1)" 'the image is for linux/arm64'
+  expect_nothing_stored
+}
+
+test_basic_login() {
+  start_registry auth
+  make_image app
+  push app --dest-creds jo:sesame
+  expect_match "$(expect_fail 1 container fetch "$REGISTRY/test/app" 2>&1)" 'asks for a login; give one with --authfile'
+  auth_file "$REGISTRY" jo:wrong-password
+  local text
+  text=$(expect_fail 1 container fetch --authfile "$TMP/auth.json" "$REGISTRY/test/app" 2>&1)
+  expect_match "$text" 'refuses access'
+  [[ $text != *wrong-password* ]] || fail "the password is in the message"
+  auth_file "$REGISTRY" jo:sesame
+  container fetch --authfile "$TMP/auth.json" "$REGISTRY/test/app"
+  cmp /bin/busybox "$(layers_of "$REGISTRY/test/app:latest" | head -n 1)/bin/busybox"
+}
+
+test_token_login_that_ends_at_a_redirect() {
+  start_registry
+  make_image app
+  push app
+  start_proxy storage
+  local storage=$PROXY
+  start_proxy front token=1 "redirect=$storage"
+  auth_file "$PROXY" jo:sesame
+  container fetch --authfile "$TMP/auth.json" "$PROXY/test/app"
+  expect_match "$(<"$TMP/front.requests")" 'GET /token\?scope=repository%3Atest%2Fapp%3Apull&service=test Basic'
+  expect_match "$(<"$TMP/front.requests")" 'GET /v2/test/app/blobs/[^ ]* Bearer'
+  expect_match "$(<"$TMP/storage.requests")" 'GET /v2/test/app/blobs/[^ ]* none'
+  expect_eq "$(grep -Ec 'Bearer|Basic' "$TMP/storage.requests" || true)" 0 "requests of the other host with our login"
+  auth_file "$PROXY" jo:wrong
+  expect_match "$(expect_fail 1 container --root "$TMP/other" fetch --authfile "$TMP/auth.json" "$PROXY/test/app" 2>&1)" \
+    'log in for .* answers 401'
+}
+
+test_a_damaged_blob_is_refused() {
+  start_registry
+  make_image app
+  push app
+  local blob
+  # The largest one is the layer of random bytes.
+  blob=$(find "$TMP/registry" -path '*/blobs/*' -name data -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+  printf 'x' | dd of="$blob" bs=1 seek=700000 conv=notrunc status=none
+  expect_match "$(expect_fail 1 container fetch --quiet "$REGISTRY/test/app" 2>&1)" 'does not match this digest'
+  # The other layer may be there already: it is whole, and the next fetch needs it.
+  expect_eq "$(container images --json)" "[]" images
+  expect_eq "$(find "$TMP/store/blobs" "$TMP/store/tmp" -type f | wc -l)" 0 "blobs and parts"
+  [[ $(ls "$TMP/store/layers" | wc -l) -le 1 ]] || fail "a damaged layer was kept"
+}
+
+test_a_damaged_manifest_is_refused() {
+  start_registry
+  make_image app
+  push app
+  local digest blob
+  digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/test/app")
+  blob=$TMP/registry/docker/registry/v2/blobs/sha256/${digest:7:2}/${digest:7}/data
+  sed -i 's/"schemaVersion":2/"schemaVersion": 2/' "$blob"
+  # The registry may notice by itself; served or not, nothing is stored.
+  expect_match "$(expect_fail 1 container fetch "$REGISTRY/test/app" 2>&1)" 'does not match its digest|the registry answers'
+  expect_nothing_stored
+}
+
+test_goes_on_where_the_connection_broke() {
+  start_registry
+  make_image app 3
+  push app
+  start_proxy front cuts=2
+  local text
+  text=$(container fetch "$PROXY/test/app" 2>&1)
+  expect_match "$text" 'trying again from byte 500000'
+  expect_match "$(<"$TMP/front.requests")" 'bytes=500000-'
+  cmp "$TMP/data/random" "$(layers_of "$PROXY/test/app:latest" | tail -n 1)/data/random"
+}
+
+parts_have_bytes() {
+  [[ $(find "$TMP/store/tmp" -name 'blob-*.part' -size +400k | wc -l) -ge 1 ]]
+}
+
+test_goes_on_after_it_was_killed() {
+  start_registry
+  make_image app 3
+  push app
+  start_proxy hanging hang=1
+  start_daemon fetch applet container --root "$TMP/store" fetch "$PROXY/test/app"
+  local victim=$PID
+  wait_until 20 parts_have_bytes
+  stop_daemon "$victim" KILL
+  expect_eq "$(container images --json)" "[]" images
+  start_proxy front
+  container fetch "$PROXY/test/app"
+  expect_match "$(<"$TMP/front.requests")" 'bytes=[1-9][0-9]*-'
+  cmp "$TMP/data/random" "$(layers_of "$PROXY/test/app:latest" | tail -n 1)/data/random"
+  expect_eq "$(find "$TMP/store/tmp" -mindepth 1 | wc -l)" 0 "leftovers"
+}
+
+test_a_damaged_part_is_fetched_anew() {
+  start_registry
+  make_image app 3
+  push app
+  start_proxy hanging hang=1
+  start_daemon fetch applet container --root "$TMP/store" fetch "$PROXY/test/app"
+  local victim=$PID part
+  wait_until 20 parts_have_bytes
+  stop_daemon "$victim" KILL
+  for part in "$TMP/store/tmp"/blob-*.part; do printf 'xx' | dd of="$part" bs=1 seek=100 conv=notrunc status=none; done
+  container fetch "$REGISTRY/test/app"
+  cmp "$TMP/data/random" "$(layers_of "$REGISTRY/test/app:latest" | tail -n 1)/data/random"
+}
+
+test_two_fetches_of_one_image_at_once() {
+  start_registry
+  make_image app 4
+  push app
+  start_proxy front
+  local -a pids=()
+  local i
+  for i in 1 2 3; do
+    start_daemon "fetch$i" applet container --root "$TMP/store" fetch "$PROXY/test/app"
+    pids+=("$PID")
+  done
+  for i in "${pids[@]}"; do wait "$i"; done
+  # The layers came once; the configuration may have come to each.
+  expect_eq "$(grep /blobs/ "$TMP/front.requests" | sort | uniq -c | awk '$1 == 1' | wc -l)" 2 "layers fetched once"
+  cmp "$TMP/data/random" "$(layers_of "$PROXY/test/app:latest" | tail -n 1)/data/random"
+}
+
+test_a_full_disk_is_one_clear_line() {
+  start_registry
+  make_image app 12
+  push app
+  mkdir "$TMP/small"
+  local text
+  text=$(unshare --mount bash -c '
+    mount -t tmpfs -o size=8m tmpfs "$1/small"
+    "$2" container --root "$1/small/store" fetch --quiet "$3/test/app" && exit 99
+    "$2" container --root "$1/small/store" images --json
+    find "$1/small/store/tmp" -size +1k' - "$TMP" "$CLUSTERCTL" "$REGISTRY" 2>&1)
+  expect_match "$text" 'No space left on device'
+  expect_eq "$(wc -l <<<"$text")" 2 "lines (the error, and the empty list)"
+  expect_match "$text" '\[\]$'
+}
+
+# In a mount namespace where the names registry.test and other.test are this machine.
+with_names() {
+  printf '127.0.0.1 localhost registry.test other.test\n' >"$TMP/hosts"
+  unshare --mount bash -euc 'mount --bind "$1" /etc/hosts; shift; exec "$@"' - "$TMP/hosts" "$@"
+}
+
+test_https_with_the_right_certificate_only() {
+  start_registry tls
+  make_image app
+  push app
+  local port=${REGISTRY##*:}
+  local -a fetch=(with_names "$CLUSTERCTL" container --root "$TMP/store" fetch)
+  expect_match "$(expect_fail 1 "${fetch[@]}" "registry.test:$port/test/app" 2>&1)" 'TLS handshake with .*certificate'
+  expect_match "$(expect_fail 1 "${fetch[@]}" --ca-file "$TMP/tls.pem" "other.test:$port/test/app" 2>&1)" 'TLS handshake'
+  expect_nothing_stored
+  "${fetch[@]}" --ca-file "$TMP/tls.pem" "registry.test:$port/test/app"
+  cmp /bin/busybox "$(layers_of "registry.test:$port/test/app:latest" | head -n 1)/bin/busybox"
+}
+
+test_plain_http_only_where_it_was_allowed() {
+  start_registry
+  make_image app
+  push app
+  local port=${REGISTRY##*:}
+  local -a fetch=("$CLUSTERCTL" container --root "$TMP/store" fetch)
+  expect_match "$(expect_fail 1 with_names "${fetch[@]}" "registry.test:$port/test/app" 2>&1)" 'TLS handshake'
+  expect_match "$(expect_fail 1 with_names "${fetch[@]}" --insecure-registry other.test "registry.test:$port/test/app" 2>&1)" \
+    'TLS handshake'
+  expect_nothing_stored
+  with_names "${fetch[@]}" --insecure-registry "registry.test:$port" "registry.test:$port/test/app"
+  CONTAINER_INSECURE_REGISTRIES=registry.test,other.test with_names "${fetch[@]}" "other.test:$port/test/app"
+}
+
+test_errors_name_what_is_wrong() {
+  start_registry
+  expect_match "$(expect_fail 1 container fetch "$REGISTRY/test/none" 2>&1)" '404 Not Found for latest \((MANIFEST|NAME)_UNKNOWN'
+  expect_match "$(expect_fail 1 container fetch "$REGISTRY/test/UPPER" 2>&1)" "'UPPER' is not allowed"
+  expect_match "$(expect_fail 1 container fetch "127.0.0.1:$(free_port)/x" 2>&1)" 'Connection refused'
+  expect_match "$(expect_fail 1 container fetch --authfile "$TMP/none.json" "$REGISTRY/x" 2>&1)" 'none.json'
+  expect_match "$(expect_fail 2 container fetch 2>&1)" 'IMAGE|argument'
+  expect_fail 2 container fetch --insecure "$REGISTRY/x"
+  expect_fail 2 applet container --root relative images
+}
+
+test_rmi_frees_what_nothing_else_needs() {
+  start_registry
+  make_image app
+  push app
+  umoci tag --image "$TMP/layout:app" more
+  umoci insert --image "$TMP/layout:more" /etc/hostname /new
+  push more
+  container fetch "$REGISTRY/test/app" "$REGISTRY/test/more"
+  expect_eq "$(ls "$TMP/store/layers" | wc -l)" 3 layers
+  expect_eq "$(container rmi "$REGISTRY/test/more")" "$REGISTRY/test/more:latest"
+  expect_eq "$(ls "$TMP/store/layers" | wc -l)" 2 layers
+  expect_match "$(expect_fail 1 container rmi "$REGISTRY/test/more" 2>&1)" 'there is no such image'
+  # By the first digits of its digest.
+  local digest
+  digest=$(container images -q)
+  container rmi "${digest:7:12}"
+  expect_nothing_stored
+}
+
+test_a_moved_tag_leaves_no_garbage() {
+  start_registry
+  make_image app
+  push app
+  container fetch "$REGISTRY/test/app"
+  rm -r "$TMP/layout"
+  make_image app
+  push app
+  container fetch "$REGISTRY/test/app"
+  expect_eq "$(container images -q | wc -l)" 1 images
+  expect_eq "$(ls "$TMP/store/layers" | wc -l)" 2 layers
+  cmp "$TMP/data/random" "$(layers_of "$REGISTRY/test/app:latest" | tail -n 1)/data/random"
+}
+
+run_tests "$@"
