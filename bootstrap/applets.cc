@@ -37,27 +37,38 @@ std::optional<Seed> find_seed(const base::Invocation& invocation, const base::Fd
   return read_installed(root);
 }
 
-int apply_seed(const std::optional<Seed>& seed, const base::Fd& root, bool is_this_machine) {
+// A machine whose systemd does not answer still gets its users and keys.
+Report apply_seed(const std::optional<Seed>& seed, const base::Fd& root, bool is_this_machine) {
   std::unique_ptr<base::Systemd> systemd;
-  if (is_this_machine) systemd = base::connect_systemd();
-  bool booting = false;
-  if (systemd) {
-    const std::string state = systemd->system_state();
-    booting = state == "starting" || state == "initializing";
+  Target target{root, is_this_machine ? real_machine() : absent_machine()};
+  if (is_this_machine) {
+    try {
+      systemd = base::connect_systemd();
+      target.systemd = systemd.get();
+      const std::string state = systemd->system_state();
+      target.booting = state == "starting" || state == "initializing";
+    } catch (const base::Error& error) {
+      target.systemd_problem = error.what();
+    }
   }
-  Machine& machine = is_this_machine ? real_machine() : absent_machine();
-  const Report report = run_seed(seed, {root, machine, systemd.get(), booting});
-  log_report(report);
-  save_report(root, report);
-  return report.result == "applied" || report.result == "nothing" ? 0 : 1;
+  return run_seed(seed, target);
 }
 
 int run_apply(const base::Invocation& invocation) {
   const std::string& path = invocation.get("root");
   const base::Fd root = base::open_directory(path);
-  const auto seed = find_seed(invocation, root);
-  if (seed && leave_to_ignition(*seed)) return 0;
-  return apply_seed(seed, root, path == "/");
+  Report report;
+  try {
+    const auto seed = find_seed(invocation, root);
+    if (seed && leave_to_ignition(*seed)) return 0;
+    report = apply_seed(seed, root, path == "/");
+  } catch (const base::Error& error) {
+    if (invocation.given("from-file")) throw;
+    report = report_unreadable(error.what());
+  }
+  log_report(report);
+  save_report(root, report);
+  return report.result == "applied" || report.result == "nothing" ? 0 : 1;
 }
 
 // Findings on standard output: they are what was asked for.
@@ -69,7 +80,7 @@ int validate(const std::string& path, bool old_format) {
     if (old_format) {
       print(std::format("line {}: {}: {}\n", finding.mark.line, severity_name(finding.severity), finding.message));
     } else {
-      print(std::format("{}:{}\n", path, to_line(finding)));
+      print(to_line(finding, path) + "\n");
     }
   }
   // coreos-cloudinit fails for every remark, we for errors alone.

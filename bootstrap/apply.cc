@@ -16,7 +16,6 @@ namespace {
 constexpr auto kJobTimeout = std::chrono::seconds(90);
 constexpr std::array<const char*, 4> kDaemons{"kvd.service", "schedd.service", "discoveryd.service",
                                               "updaterd.service"};
-constexpr const char* kNoSystemd = "no systemd with --root";
 
 template <typename... Functions>
 struct Overload : Functions... {
@@ -108,6 +107,11 @@ Outcomes Applier::apply(const Plan& plan) {
   return outcomes;
 }
 
+Applier::Done Applier::without_systemd() const {
+  if (!systemd_problem_.empty()) return {Result::kFailed, systemd_problem_};
+  return {Result::kSkipped, "no systemd with --root"};
+}
+
 Applier::Done Applier::run(const SetHostname& action) {
   const bool file = put_file(root_, "/etc/hostname", action.name + "\n", {0644, 0, 0});
   const bool kernel = machine_.set_hostname(action.name);
@@ -193,7 +197,7 @@ Applier::Done Applier::run(const MaskUnit& action) {
 }
 
 Applier::Done Applier::run(const EnableUnit& action) {
-  if (!systemd_) return {Result::kSkipped, kNoSystemd};
+  if (!systemd_) return without_systemd();
   const char* enabled = action.runtime ? "enabled-runtime" : "enabled";
   const auto state = systemd_->property(action.unit, "Unit", "UnitFileState");
   if (state == enabled || state == "enabled") return changed(false);
@@ -203,14 +207,14 @@ Applier::Done Applier::run(const EnableUnit& action) {
 }
 
 Applier::Done Applier::run(const ReloadSystemd&) {
-  if (!systemd_) return {Result::kSkipped, kNoSystemd};
+  if (!systemd_) return without_systemd();
   if (!units_changed_) return {Result::kUnchanged, "no unit changed"};
   systemd_->reload();
   return changed(true);
 }
 
 Applier::Done Applier::run(const RestartNetwork&) {
-  if (!systemd_) return {Result::kSkipped, kNoSystemd};
+  if (!systemd_) return without_systemd();
   if (!network_changed_) return {Result::kUnchanged, "no file of it changed"};
   const std::string result =
       systemd_->job("restart", "systemd-networkd.service", booting_ ? std::chrono::milliseconds(0) : kJobTimeout);
@@ -219,7 +223,7 @@ Applier::Done Applier::run(const RestartNetwork&) {
 
 Applier::Done Applier::run(const RestartDaemons&) {
   if (!store_changed_) return {Result::kUnchanged, "the address did not change"};
-  if (!systemd_) return {Result::kSkipped, kNoSystemd};
+  if (!systemd_) return without_systemd();
   std::vector<std::string> restarted;
   for (const char* daemon : kDaemons) {
     if (systemd_->status(daemon).active_state != "active") continue;
@@ -231,7 +235,7 @@ Applier::Done Applier::run(const RestartDaemons&) {
 }
 
 Applier::Done Applier::run(const UnitCommand& action) {
-  if (!systemd_) return {Result::kSkipped, kNoSystemd};
+  if (!systemd_) return without_systemd();
   const auto status = systemd_->status(action.unit);
   if (action.verb == "start" && status.active_state == "active") return {Result::kUnchanged, "active"};
   if (action.verb == "stop" && status.active_state == "inactive") return {Result::kUnchanged, "inactive"};

@@ -34,10 +34,16 @@ using Outcomes = std::vector<Outcome>;
 
 class Applier {
  public:
-  // `systemd` may be nullptr: steps that need it are skipped then. All outlive the applier. While the machine boots
-  // (`booting`), commands are queued and not waited for: the unit may be ordered after us.
-  Applier(const base::Fd& root, Machine& machine, base::Systemd* systemd, bool booting)
-      : root_(root), machine_(machine), systemd_(systemd), booting_(booting) {}
+  // `systemd` may be nullptr: steps that need it are skipped then, or fail with `systemd_problem` when there is one.
+  // All outlive the applier. While the machine boots (`booting`), commands are queued and not waited for: the unit may
+  // be ordered after us.
+  Applier(const base::Fd& root, Machine& machine, base::Systemd* systemd, bool booting,
+          std::string systemd_problem = "")
+      : root_(root),
+        machine_(machine),
+        systemd_(systemd),
+        booting_(booting),
+        systemd_problem_(std::move(systemd_problem)) {}
 
   Outcomes apply(const Plan& plan);
 
@@ -47,6 +53,8 @@ class Applier {
     std::string detail = {};
   };
   static Done changed(bool did) { return {did ? Result::kChanged : Result::kUnchanged}; }
+
+  Done without_systemd() const;
 
   Done run(const SetHostname& action);
   Done run(const EnsureUser& action);
@@ -64,6 +72,7 @@ class Applier {
   Machine& machine_;
   base::Systemd* systemd_;
   bool booting_;
+  std::string systemd_problem_;
   bool units_changed_ = false;
   bool network_changed_ = false;
   bool store_changed_ = false;

@@ -22,7 +22,7 @@ struct ParsedConfig {
 // part of a message.
 ParsedConfig parse_cloud_config(std::string_view text);
 
-// "LINE:COLUMN: error: MESSAGE", the form of a compiler.
-std::string to_line(const Finding& finding);
+// "FILE:LINE:COLUMN: error: MESSAGE", the form of a compiler. A finding that stands nowhere has no file and no place.
+std::string to_line(const Finding& finding, std::string_view file);
 
 }  // namespace bootstrap

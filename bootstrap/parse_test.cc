@@ -12,7 +12,7 @@ namespace {
 // All remarks, one a line.
 std::string remarks(std::string_view text) {
   std::string lines;
-  for (const auto& finding : parse_cloud_config(text).findings) lines += to_line(finding) + "\n";
+  for (const auto& finding : parse_cloud_config(text).findings) lines += to_line(finding, "f").substr(2) + "\n";
   return lines;
 }
 

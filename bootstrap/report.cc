@@ -21,6 +21,7 @@ std::size_t count_results(const Report& report, Result result) {
 
 std::string closing_line(const Report& report) {
   if (report.result == "nothing") return "no cloud-config was found: nothing to do";
+  if (report.source == "none") return "the cloud-config could not be read: nothing was applied";
   const std::string counts =
       std::format("{} changed, {} unchanged, {} failed, {} skipped", count_results(report, Result::kChanged),
                   count_results(report, Result::kUnchanged), count_results(report, Result::kFailed),
@@ -100,7 +101,7 @@ Report from_json(const base::Json& json) {
 
 std::string to_text(const Report& report) {
   std::string text;
-  for (const auto& finding : report.findings) text += report.file + ":" + to_line(finding) + "\n";
+  for (const auto& finding : report.findings) text += to_line(finding, report.file) + "\n";
   if (!report.outcomes.empty()) {
     base::Table table;
     table.add_row({"KEY", "LINE", "ACTION", "OBJECT", "RESULT", "DETAIL"});
@@ -115,7 +116,7 @@ std::string to_text(const Report& report) {
 void log_report(const Report& report) {
   for (const auto& finding : report.findings) {
     const auto level = finding.severity == Severity::kError ? base::LogLevel::kError : base::LogLevel::kWarning;
-    base::log_line(level, report.file + ":" + to_line(finding));
+    base::log_line(level, finding.mark.line ? to_line(finding, report.file) : finding.message);
   }
   for (const auto& outcome : report.outcomes)
     base::log_line(outcome.result == Result::kFailed ? base::LogLevel::kError : base::LogLevel::kInfo,

@@ -28,6 +28,13 @@ Metadata read_metadata(const Seed& seed, Findings& findings) {
   return metadata;
 }
 
+Report new_report() {
+  Report report;
+  report.time = base::format_rfc3339(base::system_clock().wall_now());
+  report.boot_id = base::boot_id();
+  return report;
+}
+
 }  // namespace
 
 bool is_ignition(std::string_view user_data) {
@@ -48,10 +55,16 @@ ParsedConfig check_seed(const Seed& seed) {
   return parse_cloud_config(substitute(seed.user_data, metadata));
 }
 
+Report report_unreadable(const std::string& problem) {
+  Report report = new_report();
+  report.source = "none";
+  report.findings.push_back({Severity::kError, {}, problem});
+  report.result = "failed";
+  return report;
+}
+
 Report run_seed(const std::optional<Seed>& seed, const Target& target) {
-  Report report;
-  report.time = base::format_rfc3339(base::system_clock().wall_now());
-  report.boot_id = base::boot_id();
+  Report report = new_report();
   if (!seed) {
     report.source = "none";
     judge(report, false);
@@ -66,7 +79,8 @@ Report run_seed(const std::optional<Seed>& seed, const Target& target) {
   report.findings = parsed.findings;
   report.findings.insert(report.findings.end(), doubts.begin(), doubts.end());
   const Plan plan = parsed.ok() ? make_plan(parsed.config, metadata) : make_rescue_plan(parsed.config, metadata);
-  report.outcomes = Applier(target.root, target.machine, target.systemd, target.booting).apply(plan);
+  report.outcomes =
+      Applier(target.root, target.machine, target.systemd, target.booting, target.systemd_problem).apply(plan);
   judge(report, true);
   return report;
 }

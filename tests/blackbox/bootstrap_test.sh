@@ -321,6 +321,10 @@ test_installed_file_and_metadata() {
   printf '#cloud-config\nhostname: from-user-data\n' >user-data
   applet bootstrap apply --datasource installed --root "$TMP/root" 2>/dev/null
   expect_eq "$(cat "$TMP/root/etc/hostname")" from-user-data
+  head -c 5M /dev/zero >user-data
+  expect_fail 1 applet bootstrap apply --datasource installed --root "$TMP/root" 2>"$TMP/journal"
+  expect_match "$(cat "$TMP/journal")" "^error: read user-data: .*more than 4194304 bytes"
+  expect_eq "$(jq -r .result report.json)" failed
   rm user-data
   applet bootstrap apply --datasource installed --root "$TMP/root" 2>"$TMP/journal"
   expect_match "$(cat "$TMP/journal")" "no cloud-config was found"
