@@ -1,13 +1,7 @@
-// Layers are made with libarchive's writer, entry by entry, so that each says exactly what an attacker's would.
-#include "runtime/layer.h"
-
-#include <archive.h>
-#include <archive_entry.h>
+// What a layer may say and what becomes of it; every known way out of it is closed.
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -15,134 +9,16 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/temp_dir.h"
+#include "runtime/layer_testing.h"
 #include "runtime/layer_tree.h"
 
 namespace runtime {
-namespace {
 
-struct Entry {
-  std::string name;
-  mode_t type = AE_IFREG;
-  std::string content = {};  // of a file; the target of a link
-  bool hard_link = false;
-  mode_t mode = 0644;
-  dev_t device = 0;
-  std::vector<std::pair<std::string, std::string>> xattrs = {};
-  int uid = 0;
-};
-
-enum class Compression { kNone, kGzip, kZstd };
-
-std::string make_tar(const std::vector<Entry>& entries, Compression compression = Compression::kNone) {
-  archive* writer = archive_write_new();
-  archive_write_set_format_pax(writer);
-  if (compression == Compression::kGzip) archive_write_add_filter_gzip(writer);
-  if (compression == Compression::kZstd) archive_write_add_filter_zstd(writer);
-  archive_write_set_bytes_in_last_block(writer, 1);
-  std::string out;
-  archive_write_open(
-      writer, &out, nullptr,
-      [](archive*, void* context, const void* data, std::size_t size) {
-        static_cast<std::string*>(context)->append(static_cast<const char*>(data), size);
-        return static_cast<la_ssize_t>(size);
-      },
-      nullptr);
-  for (const Entry& wanted : entries) {
-    archive_entry* entry = archive_entry_new();
-    archive_entry_set_pathname(entry, wanted.name.c_str());
-    archive_entry_set_mtime(entry, 1'000'000'000, 0);
-    archive_entry_set_uid(entry, wanted.uid);
-    if (wanted.hard_link) {
-      archive_entry_set_hardlink(entry, wanted.content.c_str());
-    } else {
-      archive_entry_set_filetype(entry, wanted.type);
-      if (wanted.type == AE_IFLNK) archive_entry_set_symlink(entry, wanted.content.c_str());
-      if (wanted.type == AE_IFREG) archive_entry_set_size(entry, static_cast<la_int64_t>(wanted.content.size()));
-      archive_entry_set_rdev(entry, wanted.device);
-    }
-    archive_entry_set_perm(entry, wanted.mode);
-    for (const auto& [name, value] : wanted.xattrs) {
-      archive_entry_xattr_add_entry(entry, name.c_str(), value.data(), value.size());
-    }
-    REQUIRE(archive_write_header(writer, entry) >= ARCHIVE_WARN);
-    if (wanted.type == AE_IFREG && !wanted.hard_link) {
-      archive_write_data(writer, wanted.content.data(), wanted.content.size());
-    }
-    archive_entry_free(entry);
-  }
-  archive_write_close(writer);
-  archive_write_free(writer);
-  return out;
-}
-
-// A directory with the layer in it, and a neighbour that nothing may touch.
-class Unpacked {
- public:
-  Unpacked() {
-    base::make_directory_at(top.fd(), "layer");
-    base::make_directory_at(top.fd(), "outside");
-    base::write_file_atomic_at(base::open_directory_at(top.fd(), "outside"), "secret", "untouched", 0600);
-    layer = base::open_directory_at(top.fd(), "layer");
-  }
-
-  UnpackedLayer unpack_bytes(const std::string& bytes, const LayerLimits& limits = {}) {
-    base::write_file_atomic_at(top.fd(), "blob", bytes);
-    const base::Fd blob = base::open_at(top.fd(), "blob", O_RDONLY);
-    return unpack_layer(blob, layer, limits, {});
-  }
-  UnpackedLayer unpack(const std::vector<Entry>& entries) { return unpack_bytes(make_tar(entries)); }
-
-  // True when it is refused with a base::Error and the neighbour is as it was.
-  bool refuses(const std::vector<Entry>& entries) {
-    try {
-      unpack(entries);
-    } catch (const base::Error&) {
-      return outside_untouched();
-    }
-    return false;
-  }
-
-  bool outside_untouched() {
-    struct stat file{};
-    return base::list_directory_at(top.fd()) == std::vector<std::string>{"blob", "layer", "outside"} &&
-           base::list_directory_at(top.fd(), "outside") == std::vector<std::string>{"secret"} &&
-           base::read_file_at(top.fd(), "outside/secret") == "untouched" &&
-           fstatat(top.fd().get(), "outside/secret", &file, 0) == 0 && (file.st_mode & 07777) == 0600 &&
-           file.st_nlink == 1 && file.st_uid == geteuid();
-  }
-
-  struct stat stat_of(const std::string& name) {
-    struct stat status{};
-    REQUIRE(fstatat(layer.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0);
-    return status;
-  }
-  bool has(const std::string& name) {
-    struct stat status{};
-    return fstatat(layer.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-  }
-  bool is_whiteout(const std::string& name) {
-    const struct stat status = stat_of(name);
-    return S_ISCHR(status.st_mode) && status.st_rdev == 0;
-  }
-  std::string xattr(const std::string& name, const char* key) {
-    char value[256];
-    const std::string path = top.path() + "/layer/" + name;
-    const ssize_t size = lgetxattr(path.c_str(), key, value, sizeof(value));
-    return size < 0 ? "<none>" : std::string(value, static_cast<std::size_t>(size));
-  }
-  std::string read(const std::string& name) { return base::read_file_at(layer, name); }
-
-  base::TempDir top;
-  base::Fd layer;
-};
-
-// Owners, devices and trusted attributes need root; the test runner has it, a developer may not.
-bool unprivileged() {
-  return geteuid() != 0;
-}
-
-}  // namespace
+using testing::Compression;
+using testing::Entry;
+using testing::make_tar;
+using testing::Unpacked;
+using testing::unprivileged;
 
 TEST_CASE("a layer becomes the files that it says" * doctest::skip(unprivileged())) {
   Unpacked box;
@@ -343,84 +219,6 @@ TEST_CASE("attributes that would speak to the host are dropped" * doctest::skip(
   CHECK(box.xattr("f", "trusted.overlay.redirect") == "<none>");
   CHECK_FALSE(keeps_xattr("trusted.overlay.opaque"));
   CHECK_FALSE(keeps_xattr("system.posix_acl_access"));
-}
-
-TEST_CASE("sizes have bounds") {
-  LayerLimits small;
-  small.max_bytes = 1000;
-  const std::string big =
-      make_tar({{.name = "a", .content = std::string(600, 'x')}, {.name = "b", .content = std::string(600, 'x')}});
-  CHECK_THROWS_AS(Unpacked().unpack_bytes(big, small), base::Error);
-  LayerLimits few;
-  few.max_entries = 2;
-  CHECK_THROWS_AS(Unpacked().unpack_bytes(make_tar({{.name = "a"}, {.name = "b"}, {.name = "c"}}), few), base::Error);
-  CHECK(Unpacked().refuses({{.name = std::string(5000, 'a'), .content = ""}}));
-  CHECK(Unpacked().refuses({{.name = std::string(256, 'a'), .content = ""}}));
-  CHECK(Unpacked().refuses({{.name = "l", .type = AE_IFLNK, .content = std::string(4096, 'a')}}));
-  std::string deep;
-  for (std::size_t i = 1; i < kMaxLayerDepth; ++i) deep += "d/";
-  CHECK(Unpacked().refuses({{.name = deep + "d/f", .content = "x"}}));
-  // As deep as is allowed can also be removed again.
-  Unpacked box;
-  box.unpack({{.name = deep + "f", .content = "x"}});
-  base::remove_tree_at(box.top.fd(), "layer");
-  CHECK_FALSE(base::exists(box.top.path() + "/layer"));
-}
-
-TEST_CASE("a file that claims to be huge is refused before a byte of it is written") {
-  std::string tar = make_tar({{.name = "f", .content = "x"}});
-  // Size field of the ustar header at offset 124, as base-256 (GNU): 2^62 bytes; then the checksum anew.
-  tar.replace(124, 12, std::string("\x80\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00", 12));
-  tar.replace(148, 8, "        ");
-  unsigned sum = 0;
-  for (std::size_t i = 0; i < 512; ++i) sum += static_cast<unsigned char>(tar[i]);
-  char text[8];
-  std::snprintf(text, sizeof(text), "%06o", sum);
-  tar.replace(148, 8, std::string(text, 7) + " ");
-  Unpacked box;
-  CHECK_THROWS_AS(box.unpack_bytes(tar), base::Error);
-  CHECK_FALSE((box.has("f") && box.stat_of("f").st_size > 0));
-}
-
-TEST_CASE("a decompression bomb is stopped") {
-  LayerLimits limits;
-  limits.ratio = {.ratio = 100, .floor = 1 << 20};
-  const std::vector<Entry> zeros = {{.name = "f", .content = std::string(8 << 20, '\0')}};
-  CHECK_THROWS_AS(Unpacked().unpack_bytes(make_tar(zeros, Compression::kGzip), limits), base::Error);
-  CHECK_THROWS_AS(Unpacked().unpack_bytes(make_tar(zeros, Compression::kZstd), limits), base::Error);
-  CHECK_NOTHROW(Unpacked().unpack_bytes(make_tar(zeros, Compression::kNone), limits));
-}
-
-TEST_CASE("a tar may end with its last byte of data, but not before") {
-  std::string tar = make_tar({{.name = "a", .content = "first"}, {.name = "b", .content = "the last one"}});
-  const std::size_t end = tar.rfind("the last one") + 12;
-  Unpacked box;
-  const UnpackedLayer result = box.unpack_bytes(tar.substr(0, end));
-  CHECK(result.diff_id == "sha256:" + base::sha256_hex(tar.substr(0, end)));
-  CHECK(box.read("b") == "the last one");
-  for (const std::size_t missing : {1UL, 5UL, 11UL, 12UL, 13UL, 100UL, 511UL}) {
-    CAPTURE(missing);
-    Unpacked other;
-    CHECK_THROWS_AS(other.unpack_bytes(tar.substr(0, end - missing)), base::Error);
-  }
-}
-
-TEST_CASE("damaged bytes are an error, not a crash") {
-  const std::string tar = make_tar({{.name = "a", .content = std::string(5000, 'x')}});
-  const std::string gzip = make_tar({{.name = "a", .content = std::string(5000, 'x')}}, Compression::kGzip);
-  CHECK_THROWS_AS(Unpacked().unpack_bytes("this is no tar at all, but text"), base::Error);
-  CHECK_THROWS_AS(Unpacked().unpack_bytes(tar.substr(0, 2000)), base::Error);
-  CHECK_THROWS_AS(Unpacked().unpack_bytes(gzip.substr(0, gzip.size() / 2)), base::Error);
-  for (std::size_t i = 0; i < 2048; i += 7) {
-    std::string flipped = tar;
-    flipped[i % flipped.size()] = static_cast<char>(flipped[i % flipped.size()] ^ 0x41);
-    Unpacked box;
-    try {
-      box.unpack_bytes(flipped);
-    } catch (const base::Error&) {
-    }
-    CHECK(box.outside_untouched());
-  }
 }
 
 }  // namespace runtime
