@@ -206,6 +206,8 @@ TEST_CASE_FIXTURE(Fixture, "what cannot be submitted is refused with the reason,
   CHECK(submit_units(session, {file("b.service", "[X-Fleet]\nMachineID=x\nGlobal=1\n")}, false, kEndless) == 1);
   CHECK(complained() == "Error creating units: MachineID cannot be used with Global\n");
   CHECK(submit_units(session, {file("c.service", "# nothing\n")}, false, kEndless) == 1);
+  CHECK(submit_units(session, {file("d.service", "[A]\na=1\n[B]\nb=1\n[A]\nc=2 \\")}, false, kEndless) == 1);
+  CHECK(complained().contains("has a value that ends in a backslash"));
   CHECK(submit_units(session, {"bad name"}, false, kEndless) == 1);
   CHECK(complained().contains("invalid character ' ' in unit name"));
   CHECK(submit_units(session, {}, false, kEndless) == 2);

@@ -76,6 +76,9 @@ void check(Session& session, const std::string& name, const UnitFile& file) {
   if (const auto problem = unit_name_problem(name)) throw Refusal{*problem};
   if (const auto problem = requirements_problem(read_requirements(file, name))) throw Refusal{*problem};
   if (file.options().empty()) throw Refusal{std::format("unit {} has no options", name)};
+  // Blanks behind a backslash are cut, and sections are put together: then it continues what it did not.
+  if (UnitFile::parse(file.serialize(), name).hash() != file.hash())
+    throw Refusal{std::format("unit {} has a value that ends in a backslash without a line that continues it", name)};
   for (const auto& key : unknown_requirements(file)) {
     say(session.err, std::format("WARNING: Unit {}: unrecognized requirement in [X-Fleet] section: \"{}\"", name, key));
   }

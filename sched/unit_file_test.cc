@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "base/random.h"
 
 using namespace sched;
 
@@ -19,6 +22,10 @@ std::string error_of(std::string_view text) {
     return error.what();
   }
   return "";
+}
+
+bool has_value_ending_in_backslash(const UnitFile& file) {
+  return std::ranges::any_of(file.options(), [](const UnitOption& option) { return option.value.ends_with('\\'); });
 }
 
 using Values = std::vector<std::string>;
@@ -81,6 +88,28 @@ TEST_CASE("what is no unit file is refused with its line") {
   CHECK(error_of("[Unit]\nA=\xff\n").contains("not UTF-8"));
   CHECK(error_of(std::string("[Unit]\nA=") + '\0' + "\n").contains("NUL"));
   CHECK(error_of("[Unit]\nA=" + std::string(kMaxUnitBytes, 'x')).contains("at most 524288"));
+}
+
+// Any bytes are either refused with a line or become a unit whose text stands for itself.
+TEST_CASE("random texts: what is serialised is read as the same options, unless a value ends in a backslash") {
+  base::SeededRandom random(3);
+  const std::string_view alphabet = "[]=\\\n #;ab\r\t=\n[a]";
+  int accepted = 0;
+  for (int round = 0; round < 20000; ++round) {
+    std::string text = "[S]\n";
+    for (auto left = random.below(40); left > 0; --left) text += alphabet[random.below(alphabet.size())];
+    try {
+      const auto file = parse(text);
+      ++accepted;
+      const auto again = parse(file.serialize());
+      CAPTURE(text);
+      if (again.options() != file.options()) REQUIRE(has_value_ending_in_backslash(file));
+      REQUIRE(parse(again.serialize()).options() == again.options());
+    } catch (const base::Error& error) {
+      REQUIRE(std::string(error.what()).contains("a.service: line "));
+    }
+  }
+  CHECK(accepted > 1000);
 }
 
 TEST_CASE("several quoted values on one line") {
