@@ -150,4 +150,40 @@ test_install_sections_templates_and_global_units() {
   expect_eq "$(lab_run a sh -c 'ls /run/fleet/units')" ""
 }
 
+# Two machines with one store; a dead machine's unit moves to the other one, and only that.
+test_unit_of_a_dead_machine_moves() {
+  lab_network
+  lab_install a
+  lab_install b
+  printf '[Service]\nExecStart=\nExecStart=/usr/bin/kvd --listen-client-urls http://0.0.0.0:2379\n' >"$TMP/listen.conf"
+  lab_copy a "$TMP/listen.conf" /etc/systemd/system/kvd.service.d/listen.conf
+  printf 'FLEET_AGENT_TTL=3s\nCLUSTEROS_ENDPOINTS=http://%s:2379\n' "$(lab_address a)" >"$TMP/cluster.env"
+  lab_copy a "$TMP/cluster.env" /etc/clusteros/cluster.env
+  lab_copy b "$TMP/cluster.env" /etc/clusteros/cluster.env
+  lab_copy a "$ROOT/examples/hello.service" /root/hello.service
+  lab_start a
+  lab_start b
+  both_are_there() { [[ $(lab_run a fleetctl list-machines --no-legend | wc -l) == 2 ]]; }
+  wait_until 30 both_are_there
+  local id_a id_b pid
+  id_a=$(lab_run a cat /etc/machine-id)
+  id_b=$(lab_run b cat /etc/machine-id)
+  unit stays.service <<<$'[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineID='"$id_a"
+  lab_run a fleetctl start /root/stays.service
+  # The machine with fewer units gets the next one.
+  expect_eq "$(lab_run a fleetctl start /root/hello.service | tail -n 1)" \
+    "Unit hello.service launched on ${id_b:0:8}.../$(lab_address b)"
+  expect_eq "$(lab_run b systemctl is-active hello.service)" active
+  expect_match "$(expect_fail 1 lab_run a fleetctl status hello 2>&1)" \
+    "Unit hello.service is active \(running\) on ${id_b:0:8}.../$(lab_address b)"
+  pid=$(main_pid stays.service)
+  lab_kill b
+  moved() { [[ $(lab_run a systemctl is-active hello.service) == active ]]; }
+  wait_until 40 moved
+  expect_eq "$(lab_run a fleetctl list-unit-files --full --no-legend --fields=unit,target | cut -d/ -f1)" \
+    "hello.service"$'\t'"$id_a
+stays.service"$'\t'"$id_a"
+  expect_eq "$(main_pid stays.service)" "$pid" "pid of stays.service"
+}
+
 run_tests "$@"
