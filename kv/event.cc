@@ -67,15 +67,15 @@ std::string_view action_name(EventAction action) {
   return "";
 }
 
-bool Event::created() const {
+bool StoreEvent::created() const {
   return action == EventAction::kCreate || (action == EventAction::kSet && !previous);
 }
 
-bool Event::removes_directory() const {
+bool StoreEvent::removes_directory() const {
   return (action == EventAction::kDelete || action == EventAction::kExpire) && node.directory;
 }
 
-std::string encode(const Event& event) {
+std::string encode(const StoreEvent& event) {
   ByteWriter out;
   out.byte(kVersion);
   out.byte(static_cast<std::uint8_t>(event.action));
@@ -86,10 +86,10 @@ std::string encode(const Event& event) {
   return out.take();
 }
 
-Event decode_event(std::string_view bytes) {
+StoreEvent decode_event(std::string_view bytes) {
   ByteReader in(bytes, "event");
   if (in.byte() != kVersion) in.fail("unknown version");
-  Event event;
+  StoreEvent event;
   std::uint8_t action = in.byte();
   if (action < static_cast<std::uint8_t>(EventAction::kCreate) ||
       action > static_cast<std::uint8_t>(EventAction::kExpire)) {

@@ -36,7 +36,7 @@ enum class EventAction : std::uint8_t {
 // "compareAndSwap"
 std::string_view action_name(EventAction action);
 
-struct Event {
+struct StoreEvent {
   EventAction action = EventAction::kGet;
   NodeView node;
   std::optional<NodeView> previous = {};
@@ -49,10 +49,10 @@ struct Event {
   bool removes_directory() const;
 };
 
-using EventPtr = std::shared_ptr<const Event>;
+using EventPtr = std::shared_ptr<const StoreEvent>;
 
 // A row of the history on disk (docs/formats/kv-store.md). Events of reads have no such form.
-std::string encode(const Event& event);
-Event decode_event(std::string_view bytes);  // throws base::Error
+std::string encode(const StoreEvent& event);
+StoreEvent decode_event(std::string_view bytes);  // throws base::Error
 
 }  // namespace kv

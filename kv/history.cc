@@ -12,13 +12,13 @@ std::size_t footprint(const NodeView& view) {
   return sizeof(NodeView) + view.key.size() + (view.value ? view.value->size() : 0);
 }
 
-std::size_t footprint(const Event& event) {
+std::size_t footprint(const StoreEvent& event) {
   return footprint(event.node) + (event.previous ? footprint(*event.previous) : 0);
 }
 
 }  // namespace
 
-bool concerns(const Event& event, std::string_view key, bool recursive) {
+bool concerns(const StoreEvent& event, std::string_view key, bool recursive) {
   if (event.refresh) return false;
   if (event.node.key == key) return true;
   if (event.removes_directory() && is_below(key, event.node.key)) return true;

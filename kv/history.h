@@ -12,7 +12,7 @@ namespace kv {
 
 // Is the event news for one who watches `key`? Yes when it happened there, when it happened below (recursive watches,
 // hidden paths excepted), and when a directory above was removed. A refresh is no news for anybody.
-bool concerns(const Event& event, std::string_view key, bool recursive);
+bool concerns(const StoreEvent& event, std::string_view key, bool recursive);
 
 struct HistoryLimits {
   std::size_t events = 100'000;

@@ -22,8 +22,8 @@ std::int64_t sane_expiry(std::int64_t expires_at) {
   return expires_at < kMinExpiry ? 0 : expires_at;
 }
 
-Event event_of(EventAction action, const std::string& key, std::uint64_t index, std::uint64_t created_index) {
-  Event event{.action = action, .node = {.key = key}};
+StoreEvent event_of(EventAction action, const std::string& key, std::uint64_t index, std::uint64_t created_index) {
+  StoreEvent event{.action = action, .node = {.key = key}};
   event.node.modified_index = index;
   event.node.created_index = created_index;
   event.index = index;
@@ -89,10 +89,10 @@ Result Store::get(const std::string& key, bool recursive, std::int64_t now) {
     return *missing;
   }
   ++stats_.gets_success;
-  Event event{.action = EventAction::kGet, .node = {.key = key}};
+  StoreEvent event{.action = EventAction::kGet, .node = {.key = key}};
   event.node = view_of(*std::get<TreeNode*>(found), key, recursive ? Depth::kAll : Depth::kChildren, now);
   event.index = position_.revision;
-  return std::make_shared<const Event>(std::move(event));
+  return std::make_shared<const StoreEvent>(std::move(event));
 }
 
 std::optional<NodeView> Store::peek(const std::string& key) const {
@@ -130,7 +130,7 @@ Result Store::put_node(const Command& command, const std::string& key, bool repl
   if (found.node != nullptr && found.node->directory()) return error(ErrorCode::kNotFile, key);
 
   const std::uint64_t index = position_.revision + 1;
-  Event event = event_of(action, key, index, index);
+  StoreEvent event = event_of(action, key, index, index);
   if (found.node != nullptr) {
     event.previous = view_of(*found.node, key, Depth::kNode, command.time);
     tree_.remove(*found.node);
@@ -171,7 +171,7 @@ Result Store::update(const Command& command) {
   if (node.directory() && !command.value.empty()) return error(ErrorCode::kNotFile, command.key);
 
   const std::uint64_t index = position_.revision + 1;
-  Event event = event_of(EventAction::kUpdate, command.key, index, node.created_index);
+  StoreEvent event = event_of(EventAction::kUpdate, command.key, index, node.created_index);
   event.previous = view_of(node, command.key, Depth::kNode, command.time);
   if (node.directory()) {
     event.node.directory = true;  // only its TTL changes: modified_index stays, as in etcd
@@ -195,7 +195,7 @@ Result Store::compare_and_swap(const Command& command) {
   if (auto differs = compare(node, command)) return *differs;
 
   const std::uint64_t index = position_.revision + 1;
-  Event event = event_of(EventAction::kCompareAndSwap, command.key, index, node.created_index);
+  StoreEvent event = event_of(EventAction::kCompareAndSwap, command.key, index, node.created_index);
   event.previous = view_of(node, command.key, Depth::kNode, command.time);
   if (!command.refresh) node.value = command.value;
   node.modified_index = index;
@@ -215,7 +215,7 @@ Result Store::remove(const Command& command) {
     if (!command.directory && !command.recursive) return error(ErrorCode::kNotFile, command.key);
     if (!node.children->empty() && !command.recursive) return error(ErrorCode::kDirectoryNotEmpty, command.key);
   }
-  Event event = event_of(EventAction::kDelete, command.key, position_.revision + 1, node.created_index);
+  StoreEvent event = event_of(EventAction::kDelete, command.key, position_.revision + 1, node.created_index);
   event.node.directory = node.directory();
   event.previous = view_of(node, command.key, Depth::kNode, command.time);
   tree_.remove(node);
@@ -228,7 +228,7 @@ Result Store::compare_and_delete(const Command& command) {
   TreeNode& node = *std::get<TreeNode*>(found);
   if (node.directory()) return error(ErrorCode::kNotFile, command.key);
   if (auto differs = compare(node, command)) return *differs;
-  Event event = event_of(EventAction::kCompareAndDelete, command.key, position_.revision + 1, node.created_index);
+  StoreEvent event = event_of(EventAction::kCompareAndDelete, command.key, position_.revision + 1, node.created_index);
   event.previous = view_of(node, command.key, Depth::kNode, command.time);
   tree_.remove(node);
   return record(std::move(event));
@@ -239,7 +239,7 @@ std::vector<EventPtr> Store::expire(std::int64_t cutoff) {
   for (TreeNode* node = tree_.next_to_expire(); node != nullptr && node->expires_at <= cutoff;
        node = tree_.next_to_expire()) {
     std::string key = node->path();
-    Event event = event_of(EventAction::kExpire, key, position_.revision + 1, node->created_index);
+    StoreEvent event = event_of(EventAction::kExpire, key, position_.revision + 1, node->created_index);
     event.node.directory = node->directory();
     event.previous = view_of(*node, key, Depth::kNode, cutoff);
     tree_.remove(*node);
@@ -260,9 +260,9 @@ std::optional<StoreError> Store::compare(const TreeNode& node, const Command& co
   return error(ErrorCode::kTestFailed, value + " " + index);
 }
 
-EventPtr Store::record(Event event) {
+EventPtr Store::record(StoreEvent event) {
   position_.revision = event.index;
-  EventPtr shared = std::make_shared<const Event>(std::move(event));
+  EventPtr shared = std::make_shared<const StoreEvent>(std::move(event));
   history_.add(shared);
   return shared;
 }
@@ -328,12 +328,12 @@ void Store::restore(StoreImage image) {
     node.modified_index = row.modified_index;
     if (row.expires_at != 0) tree_.set_expiry(node, row.expires_at);
   }
-  for (Event& event : image.events) {
+  for (StoreEvent& event : image.events) {
     if (!history_.empty() && event.index != history_.last_index() + 1) {
       throw base::Error("restore", "history",
                         std::format("event {} does not follow {}", event.index, history_.last_index()));
     }
-    history_.add(std::make_shared<const Event>(std::move(event)));
+    history_.add(std::make_shared<const StoreEvent>(std::move(event)));
   }
   position_ = image.position;
   if (!history_.empty() && history_.last_index() != position_.revision) {

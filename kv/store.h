@@ -55,8 +55,8 @@ struct StoreChanges {
 // The whole state.
 struct StoreImage {
   Position position;
-  std::vector<NodeRow> nodes;  // any order in which a directory stands before what is in it
-  std::vector<Event> events;   // by index, without a gap
+  std::vector<NodeRow> nodes;      // any order in which a directory stands before what is in it
+  std::vector<StoreEvent> events;  // by index, without a gap
 };
 
 struct StoreStats {
@@ -107,7 +107,7 @@ class Store {
   StoreError error(ErrorCode code, std::string cause) const;
   std::optional<StoreError> compare(const TreeNode& node, const Command& command) const;
   Result put_node(const Command& command, const std::string& key, bool replace, EventAction action);
-  EventPtr record(Event event);
+  EventPtr record(StoreEvent event);
 
   Tree tree_;
   History history_;

@@ -74,7 +74,7 @@ bool may_lose_value(EventAction action) {
 
 }  // namespace
 
-std::string event_json(const Event& event, bool no_value) {
+std::string event_json(const StoreEvent& event, bool no_value) {
   std::string out = std::format("{{\"action\":\"{}\"", action_name(event.action));
   if (!no_value || !may_lose_value(event.action)) {
     out += ",\"node\":";

@@ -11,7 +11,7 @@ namespace kv {
 
 // {"action":…,"node":{…},"prevNode":{…}} and a newline. Keys lose the tree's "/1" in front. With `no_value`, writes
 // answer the action alone.
-std::string event_json(const Event& event, bool no_value = false);
+std::string event_json(const StoreEvent& event, bool no_value = false);
 
 // {"errorCode":…,"message":…,"cause":…,"index":…} and a newline.
 std::string error_json(const StoreError& error);

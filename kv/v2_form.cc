@@ -30,7 +30,9 @@ std::string V2Form::add(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     if (pair.empty()) continue;
     std::string error;
-    if (pair.contains(';')) error = "invalid semicolon separator in query";
+    if (pair.contains(';')) {
+      first_error = error = "invalid semicolon separator in query";  // in Go this one hides those before
+    }
     std::size_t equals = std::min(pair.find('='), pair.size());
     std::optional<std::string> name;
     std::optional<std::string> value;

@@ -42,7 +42,7 @@ void V2Keys::answer(const Result& result, bool no_value, base::HttpReply& reply)
     response.headers.set("X-Etcd-Cluster-Id", cluster_id_);
     return reply.send(std::move(response));
   }
-  const Event& event = *std::get<EventPtr>(result);
+  const StoreEvent& event = *std::get<EventPtr>(result);
   base::HttpResponse response;
   set_position_headers(response);
   response.status = event.created() ? 201 : 200;
