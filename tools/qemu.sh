@@ -85,10 +85,12 @@ qemu_ports() {
   mv "$1/ports.new" "$1/ports"
 }
 
-# qemu_cidata DIR USER_DATA NAME: the NoCloud volume (label cidata) with this file and a meta-data that names the instance.
+# qemu_cidata DIR USER_DATA NAME [PUBLIC_KEY_FILE]: the NoCloud volume (label cidata) with this file and a meta-data that
+# names the instance, its address in QEMU's user network, and a key for core besides those of the file.
 qemu_cidata() {
   local meta=$1/meta-data
-  printf 'instance-id: %s\n' "$3" >"$meta"
+  printf 'instance-id: %s\nlocal-ipv4: 10.0.2.15\n' "$3" >"$meta"
+  [[ ! ${4:-} ]] || printf 'public-keys:\n  - %s\n' "$(<"$4")" >>"$meta"
   rm -f "$1/cidata.img.new"
   truncate -s 4M "$1/cidata.img.new"
   mkfs.vfat -n cidata "$1/cidata.img.new" >/dev/null
