@@ -3,7 +3,6 @@
 #include <format>
 #include <optional>
 
-#include "base/error.h"
 #include "sched/create.h"
 #include "sched/unit_name.h"
 

@@ -1,6 +1,7 @@
 #pragma once
 // schedctl's commands, with fleetctl's texts and exit codes (0, or 1 when something did not come to pass).
 
+#include <functional>
 #include <string>
 #include <vector>
 

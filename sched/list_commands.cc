@@ -2,7 +2,6 @@
 #include <format>
 #include <map>
 
-#include "base/error.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "sched/commands.h"

@@ -130,7 +130,7 @@ test_unit_that_fails_is_told() {
   lab_run a fleetctl start /root/hello.service
   lab_run a fleetctl destroy bad refused hello
   expect_eq "$(lab_run a fleetctl list-units --no-legend)" ""
-  expect_eq "$(lab_run a systemctl list-units --failed --plain --no-legend)" ""
+  expect_eq "$(lab_run a systemctl list-units --failed --plain --no-legend bad.service refused.service hello.service)" ""
 }
 
 test_install_sections_templates_and_global_units() {
