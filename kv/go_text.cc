@@ -1,5 +1,6 @@
 #include "kv/go_text.h"
 
+#include <algorithm>
 #include <format>
 
 #include "kv/client/key_path.h"
@@ -24,6 +25,11 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
   return continues(at + 3) ? 4 : 0;
 }
 
+// ASCII that stands for itself in JSON.
+bool is_plain(char c) {
+  return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+}
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -36,8 +42,12 @@ std::optional<std::string> unescape(std::string_view text, bool plus_is_blank, s
   std::string plain;
   plain.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      plain += plus_is_blank && text[i] == '+' ? ' ' : text[i];
+    std::size_t special = std::min(text.find_first_of("%+", i), text.size());
+    plain += text.substr(i, special - i);
+    i = special;
+    if (i == text.size()) break;
+    if (text[i] == '+') {
+      plain += plus_is_blank ? ' ' : '+';
       continue;
     }
     int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
@@ -57,6 +67,11 @@ std::optional<std::string> unescape(std::string_view text, bool plus_is_blank, s
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   for (std::size_t i = 0; i < text.size();) {
+    std::size_t end = i;
+    while (end < text.size() && is_plain(text[end])) ++end;
+    out += text.substr(i, end - i);
+    i = end;
+    if (i == text.size()) break;
     char c = text[i];
     std::size_t length = sequence_length(text, i);
     if (length == 0) {

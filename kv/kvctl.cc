@@ -61,7 +61,8 @@ int get(const Invocation& invocation, KvctlSession& session) {
       "GET", invocation.arguments[0],
       "recursive=false&" + switched(invocation, "sort", "sorted") + "&" + switched(invocation, "quorum", "quorum"));
   if (base::json_bool(answer["node"], "dir")) {
-    throw CommandFailed{kExitBadArguments, base::json_string(answer["node"], "key", "/") + ": is a directory"};
+    std::fprintf(stderr, "%s: is a directory\n", base::json_string(answer["node"], "key").c_str());
+    return kExitBadArguments;
   }
   session.print(answer);
   return 0;
