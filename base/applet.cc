@@ -307,6 +307,7 @@ int dispatch(const Applet& front, std::span<const Applet* const> applets, int ar
   if (const Applet* applet = find(called)) return run_applet(*applet, called, all.subspan(1));
   if (words.size() > 1) {
     if (const Applet* applet = find(words[1])) return run_applet(*applet, words[1], all.subspan(2));
+    if (words[1] == front.name) return run_applet(front, front.name, all.subspan(2));
   }
   return run_applet(front, front.name, words.empty() ? all : all.subspan(1));
 }
