@@ -4,6 +4,7 @@
 
 #include "runtime/container_commands.h"
 #include "runtime/images_command.h"
+#include "runtime/oci_command.h"
 
 namespace runtime {
 namespace {
@@ -25,6 +26,7 @@ std::span<const base::Applet> applets() {
                       "system call filter.",
        .options = container_options(),
        .commands = all_commands()},
+      oci_applet(),
   };
   return list;
 }

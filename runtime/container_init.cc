@@ -245,6 +245,19 @@ void become_user(const Process& process, const ResolvedUser& user) {
   base::check(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0), "set keep-capabilities");
 }
 
+// Pipes for our output, so that /dev/stdout can be opened by a user other than root. Files and terminals keep their
+// owner.
+void give_output(const ResolvedUser& user) {
+  for (int number : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat status = {};
+    if (fstat(number, &status) < 0 || !S_ISFIFO(status.st_mode) || status.st_uid == user.uid) continue;
+    // Somebody else's pipe (exec's): then it stays as it is.
+    if (fchown(number, user.uid, static_cast<gid_t>(-1)) < 0 && errno != EPERM && errno != EINVAL) {
+      base::throw_errno("give the output to user", std::to_string(user.uid));
+    }
+  }
+}
+
 // A working directory outside of the root would show as "(unreachable)…" (CVE-2024-21626).
 void enter_working_directory(const Process& process) {
   base::check(chdir(process.working_directory.c_str()), "enter the working directory", process.working_directory);
@@ -320,6 +333,7 @@ void execute_process(const Process& process, Channel& channel, bool die_with_par
   if (process.file_mode_mask) umask(*process.file_mode_mask);
   // Without no_new_privs the filter needs CAP_SYS_ADMIN, so it comes while we still have it.
   if (!process.no_new_privileges) install_seccomp(process.seccomp);
+  give_output(user);
   limit_bounding_set(process.capabilities.bounding);
   become_user(process, user);
   enter_working_directory(process);

@@ -206,7 +206,6 @@ int run_container(const Machine& machine, const RunRequest& request, const Image
   state.image_digest = image.digest;
   state.created = now_text();
   state.network = request.network;
-  state.ports = request.ports;
   state.stop_signal = image.config.stop_signal.empty() ? "SIGTERM" : image.config.stop_signal;
   state.remove_at_exit = request.remove_at_exit;
   state.namespaces.network = request.network != "host";
@@ -219,6 +218,8 @@ int run_container(const Machine& machine, const RunRequest& request, const Image
   try {
     std::vector<base::Fd> claims;
     for (const PublishedPort& port : request.ports) claims.push_back(claim_port(port));
+    // Only now they are ours, to be withdrawn at the end: until here another container may have them.
+    state.ports = request.ports;
     state.first_id = allocate_ids(machine.root, state.id, [&] {
       std::vector<std::string> existing = all_data(machine);
       std::vector<std::string> created = store.ids();

@@ -1,0 +1,455 @@
+#include "runtime/oci_command.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "runtime/exec.h"
+#include "runtime/launch.h"
+#include "runtime/oci_config.h"
+#include "runtime/state.h"
+#include "runtime/supervisor.h"
+
+namespace runtime {
+namespace {
+
+constexpr const char* kStartSocket = "start";
+constexpr int kKillMilliseconds = 10000;
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+// --- how far a container is. Nobody watches it: its process tells.
+
+Status status_of(const ContainerState& state) {
+  if (state.status == Status::kCreating && state.pid == 0) return Status::kCreating;
+  return process_is_alive(state) ? state.status : Status::kExited;
+}
+
+std::string_view oci_status(const ContainerState& state) {
+  Status status = status_of(state);
+  return status == Status::kExited ? "stopped" : status_name(status);
+}
+
+StateStore store_of(const base::Invocation& invocation) {
+  std::string root = invocation.get("root");
+  if (!root.starts_with('/')) throw base::UsageError("--root '" + root + "': expected an absolute path");
+  return StateStore(root);
+}
+
+ContainerState load(const StateStore& store, const std::string& id) {
+  std::optional<ContainerState> state = store.load(id);
+  if (!state) throw base::Error("container", id, "there is none");
+  return std::move(*state);
+}
+
+// --- the socket on which a created container waits: its first process listens, `start` connects.
+
+sockaddr_un address_of(const base::Fd& directory) {
+  // By the directory's descriptor, since a socket's path may have 107 characters only.
+  std::string path = "/proc/self/fd/" + std::to_string(directory.get()) + "/" + kStartSocket;
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+base::Fd listen_for_start(const std::string& directory) {
+  base::Fd place = base::open_directory(directory);
+  base::Fd listener(base::check(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), "make a socket"));
+  sockaddr_un address = address_of(place);
+  base::check(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind", directory);
+  base::check(listen(listener.get(), 1), "listen", directory);
+  return listener;
+}
+
+void start_container(StateStore& store, ContainerState& state) {
+  if (status_of(state) != Status::kCreated) {
+    throw base::Error("start", state.id, "it is " + std::string(oci_status(state)) + ", not created");
+  }
+  base::Fd place = base::open_directory(store.path_of(state.id));
+  base::Fd connection(base::check(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), "make a socket"));
+  sockaddr_un address = address_of(place);
+  base::check(connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "start", state.id);
+  Channel channel(std::move(connection));
+  if (std::optional<Message> failure = channel.receive()) throw StartError(failure->code, failure->text);
+  state.status = Status::kRunning;
+  state.started = now_text();
+  store.save(state);
+}
+
+// --- create
+
+CgroupPlan plan_of(const OciContainer& container) {
+  CgroupPlan plan{.kind = CgroupPlan::Kind::kNone, .mount = cgroup_mount()};
+  if (plan.mount.empty()) return plan;
+  if (container.cgroups_path.find(':') != std::string::npos) {
+    throw base::Error("config.json", "linux.cgroupsPath", "systemd's form slice:prefix:name is not supported");
+  }
+  if (container.cgroups_path.find("..") != std::string::npos) {
+    throw base::Error("config.json", "linux.cgroupsPath", "'..' is not allowed");
+  }
+  plan.kind = CgroupPlan::Kind::kDirectory;
+  std::string path = container.cgroups_path.empty() ? "clusteros/oci-" + container.spec.id : container.cgroups_path;
+  plan.path = plan.mount + (path.starts_with('/') ? "" : "/") + path;
+  return plan;
+}
+
+Launched create_container(const base::Invocation& invocation, StateStore& store, ContainerState& state) {
+  const std::string& id = invocation.arguments.front();
+  if (!is_valid_id(id)) throw base::Error("container", id, "not an id: letters, digits, _ + - (and . after the first)");
+  std::string bundle = std::filesystem::absolute(invocation.get("bundle"));
+  std::string path = bundle + "/config.json";
+  OciContainer container = parse_oci_config(base::parse_json(base::read_file(path), path), bundle, id);
+  CgroupPlan plan = plan_of(container);
+  if (plan.kind == CgroupPlan::Kind::kDirectory && base::exists(plan.path) && !Cgroup(plan.path).processes().empty()) {
+    throw base::Error("create", id, "the cgroup " + plan.path + " is in use");
+  }
+  state.id = state.name = id;
+  state.bundle = bundle;
+  state.created = now_text();
+  state.command = container.spec.process.arguments;
+  state.process = container.spec.process;
+  state.namespaces = container.spec.namespaces;
+  // What exec joins: a namespace that was joined is not the host's either.
+  state.namespaces.network |= !container.spec.namespaces.network_path.empty();
+  state.namespaces.ipc |= !container.spec.namespaces.ipc_path.empty();
+  state.namespaces.uts |= !container.spec.namespaces.uts_path.empty();
+  state.namespaces.pid |= !container.spec.namespaces.pid_path.empty();
+  state.annotations = container.annotations;
+  state.cgroup = plan.path;
+  base::Fd lock = store.create(state);
+  try {
+    base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(container.spec.process.seccomp), 0600);
+    InitFiles files;
+    files.start_socket = listen_for_start(store.path_of(id));
+    Launched launched = launch(container.spec, plan, std::move(files), [](int) {});
+    wait_until_running(launched);
+    state.pid = launched.pid;
+    state.start_time = process_start_time(launched.pid);
+    state.status = Status::kCreated;
+    store.save(state);
+    std::string pid_file = invocation.get("pid-file");
+    if (!pid_file.empty()) base::write_file_atomic(pid_file, std::to_string(launched.pid));
+    return launched;
+  } catch (...) {
+    if (state.pid > 0) signal_process(state.pid, state.start_time, SIGKILL);
+    if (!state.cgroup.empty()) Cgroup(state.cgroup).remove(1000);
+    store.remove(id);
+    throw;
+  }
+}
+
+void delete_container(StateStore& store, const ContainerState& state) {
+  if (!state.cgroup.empty()) {
+    Cgroup cgroup(state.cgroup);
+    if (!cgroup.processes().empty()) cgroup.kill_all();
+    if (!cgroup.remove(kKillMilliseconds))
+      throw base::Error("delete", state.id, "processes are still in " + state.cgroup);
+  }
+  store.remove(state.id);
+}
+
+// --- the commands
+
+int create(const base::Invocation& invocation) {
+  protect_binary();
+  StateStore store = store_of(invocation);
+  ContainerState state;
+  create_container(invocation, store, state);
+  return 0;
+}
+
+int start(const base::Invocation& invocation) {
+  StateStore store = store_of(invocation);
+  ContainerState state = load(store, invocation.arguments.front());
+  start_container(store, state);
+  return 0;
+}
+
+int run(const base::Invocation& invocation) {
+  protect_binary();
+  StateStore store = store_of(invocation);
+  ContainerState state;
+  hold_signals();
+  Launched launched = create_container(invocation, store, state);
+  try {
+    start_container(store, state);
+  } catch (...) {
+    signal_process(state.pid, state.start_time, SIGKILL);
+    wait_for_exit(state.pid);
+    delete_container(store, state);
+    throw;
+  }
+  if (invocation.flag("detach")) return 0;
+  wait_and_forward(launched.pid_fd);
+  int exit_code = wait_for_exit(launched.pid);
+  delete_container(store, state);
+  return exit_code;
+}
+
+base::Json state_json(const ContainerState& state) {
+  base::Json json = {{"ociVersion", kOciVersion}, {"id", state.id}, {"status", oci_status(state)}};
+  json["pid"] = status_of(state) == Status::kExited ? 0 : state.pid;
+  json["bundle"] = state.bundle;
+  json["created"] = state.created;
+  if (!state.annotations.empty()) json["annotations"] = state.annotations;
+  return json;
+}
+
+int state_command(const base::Invocation& invocation) {
+  print(base::to_text(state_json(load(store_of(invocation), invocation.arguments.front())), 2) + "\n");
+  return 0;
+}
+
+int kill_command(const base::Invocation& invocation) {
+  ContainerState state = load(store_of(invocation), invocation.arguments.front());
+  int signal = signal_by_name(invocation.arguments.size() > 1 ? invocation.arguments[1] : "TERM");
+  if (invocation.flag("all") && !state.cgroup.empty()) {
+    for (int pid : Cgroup(state.cgroup).processes()) signal_process(pid, process_start_time(pid), signal);
+    return 0;
+  }
+  if (status_of(state) == Status::kExited || !signal_process(state.pid, state.start_time, signal)) {
+    throw base::Error("kill", state.id, "container not running");  // the words that podman and containerd look for
+  }
+  return 0;
+}
+
+int delete_command(const base::Invocation& invocation) {
+  StateStore store = store_of(invocation);
+  const std::string& id = invocation.arguments.front();
+  std::optional<ContainerState> state = store.load(id);
+  bool force = invocation.flag("force");
+  if (!state) {
+    // A crash before state.json leaves the directory alone.
+    if (is_valid_id(id)) store.remove(id);
+    if (force) return 0;
+    throw base::Error("container", id, "there is none");
+  }
+  if (status_of(*state) != Status::kExited && status_of(*state) != Status::kCreating) {
+    if (!force && status_of(*state) != Status::kCreated) {
+      throw base::Error("delete", id, "it is " + std::string(oci_status(*state)) + " (kill it first, or --force)");
+    }
+    signal_process(state->pid, state->start_time, SIGKILL);
+  }
+  delete_container(store, *state);
+  return 0;
+}
+
+int list(const base::Invocation& invocation) {
+  std::vector<ContainerState> states = store_of(invocation).list();
+  if (invocation.flag("quiet")) {
+    for (const ContainerState& state : states) print(state.id + "\n");
+    return 0;
+  }
+  if (invocation.get("format") == "json") {
+    base::Json json = base::Json::array();
+    for (const ContainerState& state : states) json.push_back(state_json(state));
+    print(base::to_text(json) + "\n");
+    return 0;
+  }
+  base::Table table;
+  table.add_row({"ID", "PID", "STATUS", "BUNDLE", "CREATED"});
+  for (const ContainerState& state : states) {
+    int pid = status_of(state) == Status::kExited ? 0 : state.pid;
+    table.add_row({state.id, std::to_string(pid), std::string(oci_status(state)), state.bundle, state.created});
+  }
+  print(table.text());
+  return 0;
+}
+
+int spec(const base::Invocation& invocation) {
+  std::string path = invocation.get("bundle") + "/config.json";
+  if (base::exists(path)) throw base::Error("write", path, "it is there already");
+  base::write_file_atomic(path, base::to_text(default_oci_config(), 2) + "\n");
+  return 0;
+}
+
+int exec(const base::Invocation& invocation) {
+  protect_binary();
+  StateStore store = store_of(invocation);
+  ContainerState state = load(store, invocation.arguments.front());
+  Process process = state.process;
+  std::string file = invocation.get("process");
+  if (!file.empty()) {
+    process = parse_oci_process(base::parse_json(base::read_file(file), file));
+  } else {
+    process.arguments.assign(invocation.arguments.begin() + 1, invocation.arguments.end());
+    if (process.arguments.empty()) throw base::UsageError("exec needs a command, or --process FILE");
+    for (const std::string& entry : invocation.get_all("env")) process.environment.push_back(entry);
+    if (invocation.given("user")) process.user = invocation.get("user");
+    if (invocation.given("cwd")) process.working_directory = invocation.get("cwd");
+  }
+  process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
+  return exec_in_container(state, process);
+}
+
+int features(const base::Invocation&) {
+  base::Json json = {
+      {"ociVersionMin", "1.0.0"},
+      {"ociVersionMax", kOciVersion},
+      {"hooks", base::Json::array()},
+      {"mountOptions",
+       {"bind", "defaults", "dev", "diratime", "exec", "noatime", "nodev", "nodiratime", "noexec", "nosuid",
+        "nosymfollow", "private", "rbind", "relatime", "ro", "rprivate", "rw", "strictatime", "suid"}},
+      {"linux",
+       {{"namespaces", {"cgroup", "ipc", "mount", "network", "pid", "user", "uts"}},
+        {"capabilities", capability_names(~Capabilities{0})},
+        {"cgroup", {{"v1", false}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}},
+        {"seccomp",
+         {{"enabled", true},
+          {"actions",
+           {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
+            "SCMP_ACT_LOG", "SCMP_ACT_TRAP"}},
+          {"operators",
+           {"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
+            "SCMP_CMP_NE"}},
+          {"knownFlags", {"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"}},
+          {"supportedFlags", {"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"}}}},
+        {"apparmor", {{"enabled", false}}},
+        {"selinux", {{"enabled", false}}},
+        {"intelRdt", {{"enabled", false}}},
+        {"mountExtensions", {{"idmap", {{"enabled", false}}}}}}}};
+  print(base::to_text(json, 2) + "\n");
+  return 0;
+}
+
+// Callers read errors from the file that --log names, in the form that --log-format asks for.
+template <int (*Command)(const base::Invocation&)>
+int logged(const base::Invocation& invocation) {
+  int exit_code = 1;
+  std::string text;
+  try {
+    return Command(invocation);
+  } catch (const StartError& error) {
+    exit_code = error.exit_code() == 125 ? 1 : error.exit_code();
+    text = error.what();
+  } catch (const base::Error& error) {
+    text = error.what();
+  }
+  std::string log = invocation.get("log");
+  if (!log.empty()) {
+    base::Json line = {{"level", "error"}, {"msg", text}, {"time", now_text()}};
+    bool json = invocation.get("log-format") == "json";
+    base::write_all(base::open_file(log, O_WRONLY | O_CREAT | O_APPEND, 0644),
+                    json ? base::to_text(line) + "\n" : now_text() + " error: " + text + "\n");
+  }
+  std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), text.c_str());
+  return exit_code;
+}
+
+std::string version_text(std::string_view program) {
+  return std::string(program) + " version " + std::string(base::version()) + "\nspec: " + std::string(kOciVersion);
+}
+
+const base::Option kBundle = {
+    .name = "bundle", .letter = 'b', .value = "DIRECTORY", .help = "the directory of config.json", .fallback = "."};
+const base::Option kPidFile = {.name = "pid-file", .value = "FILE", .help = "write the process id there"};
+
+}  // namespace
+
+base::Applet oci_applet() {
+  return {
+      .name = "oci-runtime",
+      .aliases = {"runc"},
+      .summary = "run containers from OCI bundles, as runc does",
+      .description = "A member of config.json that this runtime does not act on is refused by name.",
+      .options = {{.name = "root",
+                   .value = "DIRECTORY",
+                   .help = "where containers are written down",
+                   .fallback = "/run/clusteros/oci"},
+                  {.name = "log", .value = "FILE", .help = "write errors there, too"},
+                  {.name = "log-format",
+                   .value = "FORMAT",
+                   .help = "form of these",
+                   .fallback = "text",
+                   .choices = {"text", "json"}}},
+      .commands =
+          {
+              {.name = "create",
+               .arguments = "ID",
+               .summary = "make a container and let it wait for start",
+               .options = {kBundle, kPidFile},
+               .min_arguments = 1,
+               .max_arguments = 1,
+               .run = logged<create>},
+              {.name = "start",
+               .arguments = "ID",
+               .summary = "run the program of a created container",
+               .min_arguments = 1,
+               .max_arguments = 1,
+               .run = logged<start>},
+              {.name = "run",
+               .arguments = "ID",
+               .summary = "create, start, wait and delete",
+               .options = {kBundle, kPidFile, {.name = "detach", .letter = 'd', .help = "return once it runs"}},
+               .min_arguments = 1,
+               .max_arguments = 1,
+               .run = logged<run>},
+              {.name = "state",
+               .arguments = "ID",
+               .summary = "print a container's state as JSON",
+               .min_arguments = 1,
+               .max_arguments = 1,
+               .run = logged<state_command>},
+              {.name = "kill",
+               .arguments = "ID [SIGNAL]",
+               .summary = "send a signal (TERM) to a container's first process",
+               .options = {{.name = "all", .letter = 'a', .help = "to all of its processes"}},
+               .min_arguments = 1,
+               .max_arguments = 2,
+               .run = logged<kill_command>},
+              {.name = "delete",
+               .arguments = "ID",
+               .summary = "forget a container that has ended",
+               .options = {{.name = "force", .letter = 'f', .help = "kill it first when it runs"}},
+               .min_arguments = 1,
+               .max_arguments = 1,
+               .run = logged<delete_command>},
+              {.name = "exec",
+               .arguments = "ID [COMMAND [ARGUMENT...]]",
+               .summary = "run a further command in a container",
+               .options =
+                   {{.name = "process", .letter = 'p', .value = "FILE", .help = "take the process from JSON"},
+                    {.name = "env", .letter = 'e', .value = "NAME=VALUE", .help = "set a variable", .repeatable = true},
+                    {.name = "user", .letter = 'u', .value = "UID[:GID]", .help = "who it runs as"},
+                    {.name = "cwd", .value = "PATH", .help = "where it starts"}},
+               .min_arguments = 1,
+               .max_arguments = base::kAnyNumber,
+               .run = logged<exec>,
+               .pass_through = true},
+              {.name = "list",
+               .arguments = "",
+               .summary = "list the containers",
+               .options = {{.name = "format",
+                            .letter = 'f',
+                            .value = "FORMAT",
+                            .help = "table or json",
+                            .fallback = "table",
+                            .choices = {"table", "json"}},
+                           {.name = "quiet", .letter = 'q', .help = "ids only"}},
+               .run = logged<list>},
+              {.name = "spec",
+               .arguments = "",
+               .summary = "write a config.json to start from",
+               .options = {kBundle},
+               .run = logged<spec>},
+              {.name = "features", .arguments = "", .summary = "print what is supported, as JSON", .run = features},
+          },
+      .version_text = version_text,
+  };
+}
+
+}  // namespace runtime

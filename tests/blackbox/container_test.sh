@@ -1,0 +1,321 @@
+#!/usr/bin/env bash
+# container: an application from an image runs isolated, limited and looked after, and nothing of it stays behind.
+# In a network namespace of its own, so that this machine's bridges and packet filter are left alone.
+
+# The first call prepares what all tests share: the namespace, a registry for one image, and its fetch.
+if [[ ! ${CONTAINER_SUITE:-} && ${1:-} != --list && ${1:-} != --help ]]; then
+  CONTAINER_SUITE=$(mktemp -d "${TMPDIR:-/tmp}/container-suite.XXXXXX")
+  export CONTAINER_SUITE
+  trap 'rm -rf --one-file-system "$CONTAINER_SUITE"' EXIT
+  # A session of its own: it goes as a whole, whatever happens.
+  unshare --net --fork --kill-child bash "$0" "$@"
+  exit
+fi
+
+. "$(dirname "$0")/../lib/test.sh"
+
+IMAGE=127.0.0.1:5000/busybox:latest
+export CLUSTEROS_RUNTIME_ROOT=$CONTAINER_SUITE/root
+export CLUSTEROS_RUNTIME_STATE=$CONTAINER_SUITE/state
+
+# A static busybox with all of its names, two users, and /var/run as a link, as many images have it.
+make_image() {
+  local tree=$CONTAINER_SUITE/bundle/rootfs name
+  umoci init --layout "$CONTAINER_SUITE/oci"
+  umoci new --image "$CONTAINER_SUITE/oci:busybox"
+  umoci unpack --image "$CONTAINER_SUITE/oci:busybox" "$CONTAINER_SUITE/bundle" 2>/dev/null
+  mkdir -p "$tree"/{bin,etc,tmp,root,run,var}
+  ln -s ../run "$tree/var/run"
+  cp /usr/bin/busybox "$tree/bin/busybox"
+  for name in $(busybox --list | grep -vx busybox); do ln -s busybox "$tree/bin/$name"; done
+  printf 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n' >"$tree/etc/passwd"
+  printf 'root:x:0:\napp:x:1000:\nwheel:x:10:app\n' >"$tree/etc/group"
+  umoci repack --image "$CONTAINER_SUITE/oci:busybox" "$CONTAINER_SUITE/bundle" 2>/dev/null
+  umoci config --image "$CONTAINER_SUITE/oci:busybox" --config.cmd /bin/sh --config.env FROM_IMAGE=yes
+}
+
+fetch_image() {
+  local registry
+  printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: 127.0.0.1:5000}\n' \
+    "$CONTAINER_SUITE/registry" >"$CONTAINER_SUITE/registry.yml"
+  docker-registry serve "$CONTAINER_SUITE/registry.yml" >/dev/null 2>&1 &
+  registry=$!
+  wait_until 20 curl -fsS http://127.0.0.1:5000/v2/
+  skopeo copy --quiet --dest-tls-verify=false "oci:$CONTAINER_SUITE/oci:busybox" "docker://$IMAGE"
+  applet container fetch --insecure-registry 127.0.0.1:5000 "$IMAGE" >/dev/null 2>&1
+  kill "$registry"
+}
+
+if [[ ${1:-} != --* && ! -d $CONTAINER_SUITE/root ]]; then
+  ip link set lo up
+  make_image >/dev/null
+  fetch_image || exit 1
+fi
+
+run() { applet container run --rm "$@"; }
+# The application's own view: run_sh SCRIPT.
+run_sh() { run "$IMAGE" sh -c "$1"; }
+
+test_pid_1_and_nothing_else() {
+  expect_eq "$(run_sh 'set -- /proc/[0-9]*; echo $$ $#')" "1 1"
+}
+
+test_exit_codes() {
+  expect_fail 7 run_sh 'exit 7'
+  expect_fail 127 run "$IMAGE" no-such-program 2>/dev/null
+  expect_fail 126 run "$IMAGE" /etc/passwd 2>/dev/null
+  expect_fail 143 run_sh 'sh -c "kill -TERM \$PPID; sleep 5" & trap "trap - TERM; exit 143" TERM; wait; wait'
+  expect_match "$(expect_fail 125 run 127.0.0.1:1/none true 2>&1)" '^container: '
+  expect_match "$(expect_fail 2 run --memroy 1 "$IMAGE" 2>&1)" "unknown option '--memroy' .did you mean '--memory'"
+}
+
+test_root_inside_is_nobody_outside() {
+  read -r inside outside count <<<"$(run_sh 'cat /proc/self/uid_map')"
+  expect_eq "$inside $count" "0 65536"
+  ((outside >= 524288)) || fail "root inside is $outside outside"
+}
+
+test_two_containers_have_different_ids() {
+  local first second
+  first=$(run_sh 'cat /proc/self/uid_map')
+  second=$(run_sh 'cat /proc/self/uid_map')
+  [[ $first != "$second" ]] || fail "both have $first"
+}
+
+test_the_host_cannot_be_seen() {
+  local out
+  touch "$TMP/secret"
+  out=$(run_sh "ls $TMP 2>&1; hostname; cat /proc/1/cmdline | tr '\\0' ' '; cat /proc/self/mountinfo; ls /proc/1/root/")
+  [[ $out != *secret* ]] || fail "a file of the host: $out"
+  [[ $out != *"$(hostname)"* ]] || fail "the host's name: $out"
+  expect_eq "$(run_sh 'ls /sys/class/net | sort | xargs')" "eth0 lo"
+}
+
+test_capabilities_and_filter() {
+  local status
+  status=$(run_sh 'cat /proc/self/status')
+  expect_match "$status" 'CapInh:.0000000000000000'
+  expect_match "$status" 'CapEff:.00000000a80425fb'
+  expect_match "$status" 'CapBnd:.00000000a80425fb'
+  expect_match "$status" 'CapAmb:.0000000000000000'
+  expect_match "$status" 'NoNewPrivs:.1'
+  expect_match "$status" 'Seccomp:.2'
+  status=$(run --user app "$IMAGE" cat /proc/self/status)
+  expect_match "$status" 'CapEff:.0000000000000000'
+}
+
+test_mounting_and_namespaces_are_denied() {
+  expect_match "$(run_sh 'mount -t tmpfs t /tmp 2>&1; unshare -r true 2>&1; umount /proc/acpi 2>&1; true')" \
+    'permission denied.*ermitted'
+  expect_match "$(run_sh 'mount -o remount,rw /sys/fs/cgroup 2>&1; true')" 'denied|permitted'
+}
+
+test_masked_and_read_only_paths() {
+  expect_eq "$(run_sh 'cat /proc/timer_list /proc/keys /proc/interrupts; ls /sys/firmware | wc -l')" 0
+  expect_match "$(run_sh 'echo 1 >/proc/sys/kernel/panic' 2>&1 || true)" 'Read-only|Permission'
+  expect_match "$(run_sh 'echo b >/proc/sysrq-trigger' 2>&1 || true)" 'Read-only|Permission|nonexistent'
+  expect_match "$(run_sh 'mkdir /sys/fs/cgroup/x' 2>&1 || true)" 'Read-only'
+}
+
+test_device_nodes_are_the_standard_ones() {
+  expect_eq "$(run_sh 'cd /dev; ls -d full null random tty urandom zero ptmx shm mqueue pts | wc -l; ls | wc -l')" $'10\n14'
+  expect_match "$(run_sh 'mknod /sda b 8 0' 2>&1 || true)" 'not permitted'
+  expect_eq "$(run_sh 'echo x >/dev/null && head -c 3 /dev/zero | wc -c')" 3
+}
+
+# CVE-2019-5736: the runtime's own file, reached from inside as the interpreter of a script, stays as it is.
+test_the_binary_cannot_be_written() {
+  local before
+  before=$(sha256sum <"$CLUSTERCTL")
+  run_sh 'printf "#!/proc/self/exe\n" >/evil; chmod 755 /evil; /evil & cd /proc
+    for pid in [0-9]*; do (echo broken >/proc/$pid/exe) 2>/dev/null; done; true' >/dev/null 2>&1 || true
+  applet container run -d --name victim "$IMAGE" sh -c 'while :; do for f in /proc/[0-9]*/exe; do
+    case $(readlink $f) in *busybox*) ;; *) (echo broken >$f) 2>/dev/null && touch /written; readlink $f >>/seen;; esac
+    done; done' >/dev/null
+  for _ in 1 2 3 4 5; do applet container exec victim true; done
+  expect_fail 1 applet container exec victim test -e /written
+  applet container rm -f victim >/dev/null
+  expect_eq "$(sha256sum <"$CLUSTERCTL")" "$before"
+}
+
+# CVE-2024-21626: no descriptor of the host, none as the working directory.
+test_no_descriptor_of_the_host_is_left() {
+  expect_eq "$(run_sh 'ls /proc/self/fd | xargs')" "0 1 2 3"
+  for fd in 3 4 5 6 7 8 9 10; do
+    expect_match "$(expect_fail 125 run --workdir "/proc/self/fd/$fd" "$IMAGE" true 2>&1)" 'working directory|in the container'
+  done
+}
+
+test_environment_user_and_workdir() {
+  expect_eq "$(run -e A=1 -e A=2 "$IMAGE" sh -c 'echo $A $FROM_IMAGE $HOME')" "2 yes /root"
+  expect_eq "$(run --user app "$IMAGE" id)" "uid=1000(app) gid=1000(app) groups=10(wheel)"
+  expect_eq "$(run --user 7:8 "$IMAGE" sh -c 'id -u; id -g')" $'7\n8'
+  expect_match "$(expect_fail 125 run --user 1000abc "$IMAGE" id 2>&1)" "1000abc: not in the container's /etc/passwd"
+  expect_eq "$(run --workdir /made/here "$IMAGE" pwd)" /made/here
+  expect_eq "$(run --hostname web1 "$IMAGE" cat /etc/hostname)" web1
+  expect_eq "$(run --user app "$IMAGE" sh -c 'echo through >/dev/stdout')" through
+}
+
+test_volumes_keep_their_owner() {
+  mkdir "$TMP/data"
+  echo mine >"$TMP/data/in"
+  chmod 600 "$TMP/data/in"
+  expect_eq "$(run -v "$TMP/data:/data" "$IMAGE" sh -c 'cat /data/in; echo yours >/data/out')" mine
+  expect_eq "$(stat -c %u "$TMP/data/out")" 0
+  expect_match "$(run -v "$TMP/data:/data:ro" "$IMAGE" touch /data/x 2>&1 || true)" 'Read-only'
+  expect_match "$(expect_fail 125 run -v "$TMP/none:/data" "$IMAGE" true 2>&1)" "bind $TMP/none: No such file"
+  # A link on the way stays inside: /var/run is one.
+  expect_eq "$(run -v "$TMP/data:/var/run/data" "$IMAGE" cat /run/data/in)" mine
+}
+
+test_read_only_root() {
+  expect_match "$(run --read-only "$IMAGE" touch /x 2>&1 || true)" 'Read-only'
+  run --read-only "$IMAGE" touch /dev/shm/x
+}
+
+test_network_none_has_loopback_only() {
+  expect_eq "$(run --net none "$IMAGE" sh -c 'ls /sys/class/net')" lo
+}
+
+test_two_containers_talk_and_a_port_is_published() {
+  local port address
+  port=$(free_port)
+  applet container run -d --name page -p "$port:80" "$IMAGE" \
+    sh -c 'mkdir /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www' >/dev/null
+  wait_until 10 curl -fsS -m 2 "http://127.0.0.1:$port/"
+  expect_eq "$(curl -fsS -m 5 "http://127.0.0.1:$port/")" hello
+  address=$(applet container inspect page | jq -r '.[0].address')
+  expect_eq "$(run "$IMAGE" wget -q -T 5 -O - "http://$address/")" hello
+  expect_eq "$(run "$IMAGE" wget -q -T 5 -O - "http://172.31.128.1:$port/")" hello
+  expect_match "$(expect_fail 125 run -p "$port:80" "$IMAGE" true 2>&1)" "publish port $port/tcp: Address already in use"
+  # Another machine reaches the published port, and no other one.
+  ip netns add outside
+  ip link add wan type veth peer name wan0 netns outside
+  ip addr add 192.0.2.1/24 dev wan && ip link set wan up
+  ip -n outside addr add 192.0.2.2/24 dev wan0 && ip -n outside link set wan0 up
+  ip -n outside route add default via 192.0.2.1
+  local from_outside blocked=0
+  from_outside=$(ip netns exec outside curl -fsS -m 5 "http://192.0.2.1:$port/") || true
+  ip netns exec outside curl -fsS -m 2 "http://$address/" >/dev/null 2>&1 && blocked=1
+  ip netns del outside
+  expect_eq "$from_outside" hello "the page from outside"
+  expect_eq "$blocked" 0 "reaching an address that is not published"
+  applet container rm -f page >/dev/null
+}
+
+# CVE-2020-8558: route_localnet must not open the host's loopback services to containers.
+test_the_hosts_loopback_cannot_be_reached() {
+  start_daemon server busybox httpd -f -p 127.0.0.1:8099 -h "$TMP"
+  wait_until 5 curl -s http://127.0.0.1:8099/
+  expect_fail 1 run "$IMAGE" sh -c 'wget -q -T 2 -O - http://172.31.128.1:8099/ || exit 1' 2>/dev/null
+}
+
+test_exec_joins_everything() {
+  applet container run -d --name box "$IMAGE" sleep 1000 >/dev/null
+  expect_eq "$(applet container exec box sh -c 'hostname')" "$(applet container exec box cat /etc/hostname)"
+  for name in user pid mnt net ipc uts cgroup; do
+    expect_eq "$(applet container exec box readlink /proc/self/ns/$name)" \
+      "$(applet container exec box readlink /proc/1/ns/$name)" "namespace $name"
+  done
+  local status
+  status=$(applet container exec box cat /proc/self/status)
+  expect_match "$status" 'CapInh:.0000000000000000'
+  expect_match "$status" 'CapEff:.00000000a80425fb'
+  expect_match "$status" 'Seccomp:.2'
+  expect_match "$status" 'NoNewPrivs:.1'
+  expect_eq "$(echo words | applet container exec -i box cat)" words
+  expect_fail 9 applet container exec box sh -c 'exit 9'
+  expect_fail 127 applet container exec box no-such 2>/dev/null
+  expect_match "$(applet container exec --user app -e X=1 box sh -c 'id -un; echo $X' | xargs)" '^app 1$'
+  applet container rm -f box >/dev/null
+  expect_match "$(expect_fail 125 applet container exec box true 2>&1)" 'container box: there is none'
+}
+
+test_logs_of_both_streams_follow_and_stay() {
+  applet container run -d --name talk "$IMAGE" sh -c 'for i in 1 2 3; do echo out $i; echo err $i >&2; sleep 0.2; done' >/dev/null
+  expect_eq "$(applet container logs -f talk 2>/dev/null | xargs)" "out 1 out 2 out 3"
+  expect_eq "$(applet container logs talk 2>&1 >/dev/null | xargs)" "err 1 err 2 err 3"
+  expect_match "$(applet container logs -t talk | head -n 1)" '^20[0-9-]+T[0-9:.]+Z out 1$'
+  applet container rm talk >/dev/null
+}
+
+test_stop_asks_then_kills() {
+  local begin
+  applet container run -d --name polite "$IMAGE" sh -c 'trap "echo bye; exit 3" TERM; while :; do sleep 0.1; done' >/dev/null
+  applet container stop polite >/dev/null
+  expect_match "$(applet container ps -a)" 'polite.*exited .3.'
+  expect_eq "$(applet container logs polite)" bye
+  applet container run -d --name deaf "$IMAGE" sh -c 'trap "" TERM; while :; do sleep 0.1; done' >/dev/null
+  begin=$SECONDS
+  applet container stop -t 1 deaf >/dev/null
+  ((SECONDS - begin <= 5)) || fail "stop took $((SECONDS - begin)) s"
+  expect_match "$(applet container ps -a)" 'deaf.*exited .137.'
+  applet container rm polite deaf >/dev/null
+  expect_eq "$(applet container ps -aq)" ""
+}
+
+test_a_signal_to_run_reaches_the_application() {
+  start_daemon front "$CLUSTERCTL" container run --rm --name front "$IMAGE" \
+    sh -c 'trap "echo got it; exit 5" TERM; echo up; while :; do sleep 0.1; done'
+  local pid=$PID code=0
+  wait_until 10 grep -q up "$TMP/front.log"
+  kill -TERM "$pid"
+  wait "$pid" || code=$?
+  expect_eq "$code" 5
+  expect_match "$(cat "$TMP/front.log")" 'got it'
+}
+
+test_names_are_unique_and_checked() {
+  applet container run -d --name one "$IMAGE" sleep 1000 >/dev/null
+  expect_match "$(expect_fail 125 run --name one "$IMAGE" true 2>&1)" 'the name is in use by'
+  expect_match "$(expect_fail 1 applet container rm one 2>&1)" 'it is running'
+  expect_fail 2 run --name ../up "$IMAGE" true 2>/dev/null
+  applet container rm -f one >/dev/null
+}
+
+test_a_killed_supervisor_leaves_nothing() {
+  start_daemon front "$CLUSTERCTL" container run --name orphan "$IMAGE" sh -c 'echo up; sleep 1000'
+  local supervisor=$PID inner
+  wait_until 10 grep -q up "$TMP/front.log"
+  inner=$(applet container inspect orphan | jq -r '.[0].pid')
+  kill -KILL "$supervisor"
+  wait_until 10 lib_has_ended "$inner"
+  expect_match "$(applet container ps -a)" 'orphan.*exited .137.'
+  applet container rm orphan >/dev/null
+  check_no_leaks
+}
+
+# Nothing of any container is left: mounts, processes, links, port elements, cgroups, addresses, files.
+check_no_leaks() {
+  expect_eq "$(grep -c "$CONTAINER_SUITE" /proc/self/mountinfo || true)" 0 "mounts"
+  expect_eq "$(ip -o link show type veth | wc -l)" 0 "veth links"
+  expect_eq "$(nft list map ip clusteros tcp_ports | grep -c elements || true)" 0 "published ports"
+  expect_eq "$(find "$CLUSTEROS_RUNTIME_ROOT/containers" -mindepth 1 | wc -l)" 0 "writable layers"
+  expect_eq "$(find "$CLUSTEROS_RUNTIME_STATE" -mindepth 1 -type d | wc -l)" 0 "state directories"
+  expect_eq "$(jq -c .ranges "$CLUSTEROS_RUNTIME_ROOT/ids.json")" '{}' "ids"
+  expect_eq "$(cat "$CLUSTEROS_RUNTIME_STATE/.network.json" | jq -c .)" '{}' "addresses"
+}
+
+test_nothing_is_left_after_rm() {
+  local port cgroup
+  port=$(free_port)
+  applet container run -d --name full -p "$port:80" "$IMAGE" sh -c 'dd if=/dev/zero of=/big bs=1M count=2; sleep 1000' >/dev/null 2>&1
+  cgroup=$(applet container inspect full | jq -r '.[0].cgroup')
+  [[ ! $cgroup || -d $cgroup ]] || fail "no cgroup $cgroup"
+  applet container rm -f full >/dev/null
+  [[ ! $cgroup || ! -d $cgroup ]] || fail "cgroup $cgroup is left"
+  run "$IMAGE" true
+  expect_fail 127 run -p "$port:80" "$IMAGE" no-such 2>/dev/null
+  check_no_leaks
+}
+
+# On a machine without the controller in cgroup v2, a limit is an error and not a wish.
+test_a_limit_that_cannot_be_set_is_an_error() {
+  if grep -qw memory "$(findmnt -nt cgroup2 -o TARGET | tail -n 1)/cgroup.controllers"; then
+    skip "cgroup v2 has the memory controller here (tests/vm covers the limits)"
+  fi
+  expect_match "$(expect_fail 125 run --memory 64m "$IMAGE" true 2>&1)" "controller 'memory' is not available"
+  check_no_leaks
+}
+
+run_tests "$@"

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# oci-runtime: the life of a bundle's container under runc's command line, and refusal of what it does not do.
+
+if [[ ! ${OCI_SUITE:-} && ${1:-} != --list && ${1:-} != --help ]]; then
+  exec env OCI_SUITE=1 unshare --net --fork --kill-child bash "$0" "$@"
+fi
+
+. "$(dirname "$0")/../lib/test.sh"
+
+oci() { "$CLUSTERCTL" oci-runtime --root "$TMP/state" "$@"; }
+
+# bundle: $TMP/bundle with busybox and our own example, made writable.
+bundle() {
+  local name tree=$TMP/bundle/rootfs
+  mkdir -p "$tree"/{bin,etc,tmp}
+  cp /usr/bin/busybox "$tree/bin/busybox"
+  for name in $(busybox --list | grep -vx busybox); do ln -s busybox "$tree/bin/$name"; done
+  oci spec -b "$TMP/bundle"
+  edit '.root.readonly = false'
+}
+
+# edit FILTER: changes config.json with jq.
+edit() {
+  jq "$1" "$TMP/bundle/config.json" >"$TMP/bundle/new.json"
+  mv "$TMP/bundle/new.json" "$TMP/bundle/config.json"
+}
+
+command_is() { edit ".process.args = [\"sh\", \"-c\", $(jq -n --arg text "$1" '$text')]"; }
+
+test_version_and_features_tell_the_truth() {
+  expect_match "$(oci --version)" 'spec: 1\.2\.0'
+  expect_eq "$(oci features | jq -r '.linux.cgroup.v1, .linux.seccomp.enabled' | xargs)" "false true"
+}
+
+test_run_returns_the_exit_code() {
+  bundle
+  command_is 'echo $$; hostname; exit 5'
+  local out
+  out=$(expect_fail 5 oci run -b "$TMP/bundle" a)
+  expect_eq "$out" $'1\ncontainer'
+  expect_eq "$(oci list -q)" ""
+}
+
+test_create_start_state_kill_delete() {
+  bundle
+  command_is 'echo started; trap "exit 3" TERM; while :; do sleep 0.1; done'
+  oci create -b "$TMP/bundle" --pid-file "$TMP/pid" c </dev/null >"$TMP/out" 2>&1
+  expect_eq "$(oci state c | jq -r .status)" created
+  expect_eq "$(oci state c | jq -r .pid)" "$(cat "$TMP/pid")"
+  expect_eq "$(cat "$TMP/out")" "" "the program ran before start"
+  expect_fail 1 oci delete nosuch 2>/dev/null
+  oci start c
+  wait_until 5 grep -q started "$TMP/out"
+  expect_eq "$(oci state c | jq -r .status)" running
+  expect_match "$(expect_fail 1 oci delete c 2>&1)" 'it is running'
+  expect_match "$(expect_fail 1 oci start c 2>&1)" 'not created'
+  oci kill c TERM
+  wait_until 5 stopped c
+  expect_match "$(expect_fail 1 oci kill c 2>&1)" 'container not running'
+  oci delete c
+  expect_eq "$(oci list -f json)" '[]'
+}
+stopped() { [[ $(oci state "$1" | jq -r .status) == stopped ]]; }
+
+test_start_reports_a_missing_program() {
+  bundle
+  edit '.process.args = ["no-such-program"]'
+  oci create -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
+  expect_match "$(expect_fail 127 oci start c 2>&1)" 'execute no-such-program'
+  oci delete c
+}
+
+test_exec_and_force_delete() {
+  bundle
+  command_is 'sleep 1000'
+  oci run -d -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
+  expect_fail 4 oci exec c sh -c 'exit 4'
+  expect_eq "$(oci exec -e A=b c sh -c 'echo $A')" b
+  oci delete -f c
+  oci delete -f c
+  expect_eq "$(oci list -q)" ""
+}
+
+test_user_namespace_with_mappings() {
+  bundle
+  chown -R 300000:300000 "$TMP/bundle/rootfs"
+  chmod 755 "$TMP" "$TMP/bundle"
+  edit '.linux.namespaces += [{"type": "user"}]
+    | .linux.uidMappings = [{"containerID": 0, "hostID": 300000, "size": 65536}] | .linux.gidMappings = .linux.uidMappings'
+  command_is 'id -u; cat /proc/self/uid_map | xargs; touch /made'
+  expect_eq "$(oci run -b "$TMP/bundle" c)" $'0\n0 300000 65536'
+  expect_eq "$(stat -c %u "$TMP/bundle/rootfs/made")" 300000
+}
+
+test_process_settings_arrive() {
+  bundle
+  edit '.process.rlimits = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}] | .process.user = {"uid": 5, "gid": 6, "additionalGids": [7], "umask": 63}
+    | .process.env += ["X=y"] | .process.cwd = "/tmp" | .process.oomScoreAdj = 500 | .process.capabilities = {}'
+  command_is 'ulimit -Sn; ulimit -Hn; id -u; id -g; id -G; umask; echo $X; pwd; cat /proc/self/oom_score_adj; grep CapBnd /proc/self/status'
+  expect_eq "$(oci run -b "$TMP/bundle" c | xargs)" "100 200 5 6 6 7 0077 y /tmp 500 CapBnd: 0000000000000000"
+}
+
+test_seccomp_of_the_configuration() {
+  bundle
+  edit '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 42}]}'
+  command_is 'mkdir /x; grep Seccomp: /proc/self/status'
+  expect_match "$(oci run -b "$TMP/bundle" c 2>&1)" 'No message of desired type.*Seccomp:.2'
+}
+
+# CVE-2026-47766: an image whose /dev leads elsewhere.
+test_a_link_in_place_of_dev_is_refused() {
+  bundle
+  ln -s /etc "$TMP/bundle/rootfs/dev"
+  expect_match "$(expect_fail 1 oci run -b "$TMP/bundle" c 2>&1)" '/dev.*symbolic link'
+  rm "$TMP/bundle/rootfs/dev"
+  rmdir "$TMP/bundle/rootfs/proc"
+  ln -s /tmp "$TMP/bundle/rootfs/proc"
+  expect_match "$(expect_fail 1 oci run -b "$TMP/bundle" c 2>&1)" '/proc.*symbolic link'
+}
+
+test_devices_cannot_be_made() {
+  bundle
+  command_is 'mknod /null2 c 1 3 && cat /null2'
+  expect_match "$(oci run -b "$TMP/bundle" c 2>&1 || true)" 'Permission denied'
+}
+
+test_unsupported_members_are_refused_by_name() {
+  bundle
+  cp "$TMP/bundle/config.json" "$TMP/good.json"
+  local -A changes=(
+    [hooks.prestart]='.hooks.prestart = [{"path": "/bin/true"}]'
+    [linux.sysctl]='.linux.sysctl["net.ipv4.ip_forward"] = "1"'
+    [process.terminal]='.process.terminal = true'
+    [domainname]='.domainname = "x"'
+    ["'tmpcopyup'"]='.mounts[1].options += ["tmpcopyup"]'
+    [linux.resources.blockIO]='.linux.resources.blockIO.weight = 10'
+    [linux.unknownThing]='.linux.unknownThing = 1'
+  )
+  for name in "${!changes[@]}"; do
+    cp "$TMP/good.json" "$TMP/bundle/config.json"
+    edit "${changes[$name]}"
+    expect_match "$(expect_fail 1 oci run -b "$TMP/bundle" c 2>&1)" "$name"
+  done
+  echo '{"ociVersion": "1.0.0",' >"$TMP/bundle/config.json"
+  expect_match "$(expect_fail 1 oci run -b "$TMP/bundle" c 2>&1)" 'line 2'
+}
+
+test_errors_go_to_the_log_as_json() {
+  expect_fail 1 oci --log "$TMP/log" --log-format json start nosuch 2>/dev/null
+  expect_match "$(jq -r '.level + " " + .msg' "$TMP/log")" '^error container nosuch'
+}
+
+test_ids_cannot_leave_their_directory() {
+  bundle
+  for id in ../x .. 'a/b' '.h'; do
+    expect_fail 1 oci create -b "$TMP/bundle" "$id" 2>/dev/null
+  done
+}
+
+# The same bundle as crun sees it: what the container finds is compared.
+test_the_same_as_crun() {
+  bundle
+  edit '.process.capabilities.bounding = ["CAP_KILL", "CAP_CHOWN"] | .process.capabilities.effective = ["CAP_KILL"] | .process.capabilities.permitted = ["CAP_KILL"] | del(.linux.resources)'
+  command_is 'id; grep -E "^(Cap|NoNew|Seccomp:)" /proc/self/status; cut -d" " -f5 /proc/self/mountinfo | grep -v "^/dev/\(console\|null\|zero\|full\|random\|urandom\|tty\)$" | sort -u | grep -v -E "^/(proc|sys)/."; hostname; pwd; ls /proc/self/fd | xargs'
+  oci run -b "$TMP/bundle" c </dev/null >"$TMP/ours"
+  crun --root "$TMP/crun" --cgroup-manager=disabled run -b "$TMP/bundle" c </dev/null >"$TMP/theirs" 2>"$TMP/crun.err" ||
+    skip "crun does not run here: $(head -n 1 "$TMP/crun.err")"
+  diff "$TMP/theirs" "$TMP/ours"
+}
+
+run_tests "$@"
