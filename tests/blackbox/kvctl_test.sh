@@ -145,7 +145,7 @@ test_etcdctl_exec_watch() {
   start_kvd
   printf '#!/bin/sh\necho "$ETCD_WATCH_ACTION $ETCD_WATCH_KEY $ETCD_WATCH_VALUE" >>%s\n' "$TMP/seen" >"$TMP/script"
   chmod +x "$TMP/script"
-  etcdctl exec-watch /w "$TMP/script" &
+  etcdctl exec-watch "$TMP/script" /w & # the key comes last, whatever its help says
   wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":1'"
   kvctl set /w now >/dev/null
   wait_until 10 grep -q . "$TMP/seen"
