@@ -36,10 +36,10 @@ test_every_type_over_udp_and_tcp() {
   start_server
   local how
   for how in +notcp +tcp; do
-    expect_eq "$(short $how web.skydns.local A)" 10.0.0.1
-    expect_eq "$(short $how web.skydns.local AAAA)" 2001:db8::2
-    expect_eq "$(short $how web.skydns.local SRV)" $'10 100 80 1.web.skydns.local.\n20 100 8080 2.web.skydns.local.'
-    expect_eq "$(short $how web.skydns.local TXT)" '"hello world"'
+    expect_eq "$(short "$how" web.skydns.local A)" 10.0.0.1
+    expect_eq "$(short "$how" web.skydns.local AAAA)" 2001:db8::2
+    expect_eq "$(short "$how" web.skydns.local SRV)" $'10 100 80 1.web.skydns.local.\n20 100 8080 2.web.skydns.local.'
+    expect_eq "$(short "$how" web.skydns.local TXT)" '"hello world"'
   done
   expect_match "$(ask +noall +additional web.skydns.local SRV)" '1\.web\.skydns\.local\..*A[[:space:]]+10\.0\.0\.1'
   expect_match "$(flags_of web.skydns.local A)" '^qr aa rd'
