@@ -36,7 +36,7 @@ lab_obstacle() {
 lab_cgroup_root() {
   local directory
   for directory in /sys/fs/cgroup /sys/fs/cgroup/unified; do
-    if [ -e "$directory/cgroup.subtree_control" ] || [ -e "$directory/cgroup.procs" -a -e "$directory/cgroup.controllers" ]; then
+    if [ -e "$directory/cgroup.subtree_control" ]; then
       echo "$directory"
       return
     fi

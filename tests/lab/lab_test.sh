@@ -81,16 +81,16 @@ test_disk_outlives_reboot_and_power_cut() {
 }
 
 test_nothing_is_left_behind() {
-  local net
+  local -a net
   lab_network
-  net=$(readlink "/proc/$LAB_NETWORK_PID/ns/net")
+  net=("$(readlink "/proc/$LAB_NETWORK_PID/ns/net")")
   lab_start a
   lab_start b
-  net+=" $(readlink "/proc/$(cat "$LAB/a/pid")/ns/net") $(readlink "/proc/$(cat "$LAB/b/pid")/ns/net")"
-  [[ $(leftovers $net | wc -l) -gt 10 ]] || fail "this test does not see the nodes' processes"
+  net+=("$(readlink "/proc/$(cat "$LAB/a/pid")/ns/net")" "$(readlink "/proc/$(cat "$LAB/b/pid")/ns/net")")
+  [[ $(leftovers "${net[@]}" | wc -l) -gt 10 ]] || fail "this test does not see the nodes' processes"
   lab_stop a
   lab_cleanup
-  expect_eq "$(leftovers $net)" 0 "left behind"
+  expect_eq "$(leftovers "${net[@]}")" 0 "left behind"
 }
 
 test_host_devices_are_not_touched() {
