@@ -305,6 +305,13 @@ TEST_CASE_FIXTURE(ReplicaFixture, "replica: a write is answered when it is commi
   CHECK(store.revision() == 1);
 }
 
+TEST_CASE_FIXTURE(ReplicaFixture, "replica: an entry of the engine's own moves the position alone") {
+  replica.committed({1, 2, ""}, 0);
+  CHECK(store.revision() == 0);
+  CHECK(store.position().applied_index == 1);
+  CHECK(store.position().applied_term == 2);
+}
+
 TEST_CASE_FIXTURE(ReplicaFixture, "replica: a write that takes too long fails, and may still happen") {
   set("/a");
   clock.advance(std::chrono::milliseconds(6999));

@@ -82,6 +82,7 @@ void Replica::propose_expiry(std::int64_t now) {
 void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
   disk_full_ = false;
   ++counters_.committed;
+  if (entry.command.empty()) return store_.skip(entry.index, entry.term);
   Applied applied = store_.apply(decode_command(entry.command), entry.index, entry.term);
   for (const EventPtr& event : applied.events) watches_.notify(event);
   if (ticket == 0) return;

@@ -42,10 +42,7 @@ Store::Store(HistoryLimits limits) : history_(limits) {
 }
 
 Applied Store::apply(const Command& command, std::uint64_t log_index, std::uint64_t term) {
-  assert(log_index > position_.applied_index);
-  position_.applied_index = log_index;
-  position_.applied_term = term;
-
+  skip(log_index, term);
   const std::uint64_t before = position_.revision;
   Result result = EventPtr();
   switch (command.operation) {
@@ -80,6 +77,12 @@ Applied Store::apply(const Command& command, std::uint64_t log_index, std::uint6
   Applied applied{std::move(result), {}};
   if (position_.revision != before) applied.events.push_back(history_.at(position_.revision));
   return applied;
+}
+
+void Store::skip(std::uint64_t log_index, std::uint64_t term) {
+  assert(log_index > position_.applied_index);
+  position_.applied_index = log_index;
+  position_.applied_term = term;
 }
 
 Result Store::get(const std::string& key, bool recursive, std::int64_t now) {

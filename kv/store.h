@@ -73,6 +73,9 @@ class Store {
   // REQUIRES: log_index > position().applied_index.
   Applied apply(const Command& command, std::uint64_t log_index, std::uint64_t term);
 
+  // An entry of the engine's own: only the position moves. The same requirement.
+  void skip(std::uint64_t log_index, std::uint64_t term);
+
   // `now`: nanoseconds since 1970 UTC, for the remaining TTLs. Counted in the statistics.
   Result get(const std::string& key, bool recursive, std::int64_t now);
 
