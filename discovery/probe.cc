@@ -29,20 +29,20 @@ struct Destination {
 Destination parse_destination(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   std::string host = text.substr(0, colon);
-  const auto port =
-      colon == std::string::npos ? std::nullopt : base::parse_unsigned(std::string_view(text).substr(colon + 1));
+  const std::string_view digits = colon == std::string::npos ? "" : std::string_view(text).substr(colon + 1);
+  const std::uint64_t port = base::parse_unsigned(digits).value_or(0);
   Destination result;
-  if (port && *port > 0 && *port <= UINT16_MAX) {
+  if (port > 0 && port <= UINT16_MAX) {
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
-    v4.sin_port = htons(static_cast<std::uint16_t>(*port));
+    v4.sin_port = htons(static_cast<std::uint16_t>(port));
     if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
       std::memcpy(&result.address, &v4, sizeof v4);
       result.size = sizeof v4;
     }
     sockaddr_in6 v6{};
     v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(static_cast<std::uint16_t>(*port));
+    v6.sin6_port = htons(static_cast<std::uint16_t>(port));
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
     if (result.size == 0 && inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
       std::memcpy(&result.address, &v6, sizeof v6);
