@@ -53,7 +53,7 @@ class Network {
 base::Fd claim_port(const PublishedPort& port);
 
 // The nameservers of a resolv.conf(5) that a container can reach, with its search and options lines: loopback
-// addresses are left out. `fallback` is used when none is left (systemd-resolved's list behind its stub).
+// addresses are left out. `fallback` is used when none is left (the list behind systemd-resolved's own server).
 std::string resolver_configuration(std::string_view host, std::string_view fallback,
                                    const std::vector<std::string>& servers);
 
