@@ -212,12 +212,13 @@ lib_run_test() {
   local test=$1 name=$2 status=0 ended='' begin verdict
   TMP=$(mktemp -d "${TMPDIR:-/tmp}/test.XXXXXX")
   TEST_STATE=$(mktemp -d "${TMPDIR:-/tmp}/state.XXXXXX")
-  export TMP TEST_STATE
+  # The mark is for the test's processes, not for those of this shell.
+  export -n TMP TEST_STATE
   begin=$(lib_now_ms)
   if [[ ${lib_verbose:-} ]]; then
-    setsid bash "$0" --run-one "$test" </dev/null 2>&1 &
+    TMP=$TMP TEST_STATE=$TEST_STATE setsid bash "$0" --run-one "$test" </dev/null 2>&1 &
   else
-    setsid bash "$0" --run-one "$test" </dev/null >"$TEST_STATE/output" 2>&1 &
+    TMP=$TMP TEST_STATE=$TEST_STATE setsid bash "$0" --run-one "$test" </dev/null >"$TEST_STATE/output" 2>&1 &
   fi
   lib_session=$!
   sleep "$TEST_TIMEOUT" &
