@@ -37,13 +37,13 @@ finish() {
 }
 
 main() {
-  local preset=release
+  local preset=release target
   local -a targets=()
   while (($# > 0)); do
     case $1 in
-      --preset) preset=$(option_value "$@") && shift ;;
+      --preset) preset=$(option_value "$@"); shift ;;
       --preset=*) preset=${1#*=} ;;
-      --target) targets+=("$(option_value "$@")") && shift ;;
+      --target) target=$(option_value "$@"); targets+=("$target"); shift ;;
       --target=*) targets+=("${1#*=}") ;;
       --help | -h) usage && exit 0 ;;
       *) refuse "option of build" "$1" --preset --target --help ;;

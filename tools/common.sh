@@ -81,7 +81,8 @@ run_logged() {
     say "$title: $(duration $((SECONDS - begin)))"
   else
     warn "$title: failed with exit code $status after $(duration $((SECONDS - begin))); the end of $log:"
-    tail -n "${LOG_LINES:-40}" "$log" | sed 's/^/  | /' >&2
+    # Without ninja's lines about what went well.
+    grep -avE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 40 | cut -c1-400 | sed 's/^/  | /' >&2 || true
   fi
   return "$status"
 }

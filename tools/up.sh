@@ -36,11 +36,11 @@ parse_options() {
   memory=2048 cpus=2 config='' fresh=''
   while (($# > 0)); do
     case $1 in
-      --memory) memory=$(option_value "$@") && shift ;;
+      --memory) memory=$(option_value "$@"); shift ;;
       --memory=*) memory=${1#*=} ;;
-      --cpus) cpus=$(option_value "$@") && shift ;;
+      --cpus) cpus=$(option_value "$@"); shift ;;
       --cpus=*) cpus=${1#*=} ;;
-      --cloud-config) config=$(option_value "$@") && shift ;;
+      --cloud-config) config=$(option_value "$@"); shift ;;
       --cloud-config=*) config=${1#*=} ;;
       --fresh) fresh=1 ;;
       --help | -h) usage && exit 0 ;;
