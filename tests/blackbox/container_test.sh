@@ -214,8 +214,8 @@ test_exec_joins_everything() {
   applet container run -d --name box "$IMAGE" sleep 1000 >/dev/null
   expect_eq "$(applet container exec box sh -c 'hostname')" "$(applet container exec box cat /etc/hostname)"
   for name in user pid mnt net ipc uts cgroup; do
-    expect_eq "$(applet container exec box readlink /proc/self/ns/$name)" \
-      "$(applet container exec box readlink /proc/1/ns/$name)" "namespace $name"
+    expect_eq "$(applet container exec box readlink /proc/self/ns/"$name")" \
+      "$(applet container exec box readlink /proc/1/ns/"$name")" "namespace $name"
   done
   local status
   status=$(applet container exec box cat /proc/self/status)
@@ -293,7 +293,7 @@ check_no_leaks() {
   expect_eq "$(find "$CLUSTEROS_RUNTIME_ROOT/containers" -mindepth 1 | wc -l)" 0 "writable layers"
   expect_eq "$(find "$CLUSTEROS_RUNTIME_STATE" -mindepth 1 -type d | wc -l)" 0 "state directories"
   expect_eq "$(jq -c .ranges "$CLUSTEROS_RUNTIME_ROOT/ids.json")" '{}' "ids"
-  expect_eq "$(cat "$CLUSTEROS_RUNTIME_STATE/.network.json" | jq -c .)" '{}' "addresses"
+  expect_eq "$(jq -c . "$CLUSTEROS_RUNTIME_STATE/.network.json")" "{}" "addresses"
 }
 
 test_nothing_is_left_after_rm() {
