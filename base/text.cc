@@ -190,7 +190,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   std::string best;
   std::size_t best_distance = word.size() / 3 + 2;
   for (const auto& candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
+    // A long name is often begun and not ended: "lisen" is near to "listen-client-urls".
+    const std::size_t beginning = edit_distance(word, std::string_view(candidate).substr(0, word.size() + 1)) + 1;
+    const std::size_t distance = std::min(edit_distance(word, candidate), beginning);
     if (distance < best_distance) {
       best_distance = distance;
       best = candidate;

@@ -35,7 +35,8 @@ std::string format_duration(std::chrono::seconds duration);
 // Go's path.Match: * ? [a-z] [^a] and \ escapes; * does not match '/'. A malformed pattern matches nothing.
 bool glob_match(std::string_view pattern, std::string_view text);
 
-// Levenshtein distance, and the candidate nearest to `word` (at most a third of its length + 1 away), or "".
+// Levenshtein distance, and the candidate nearest to `word` (it or its beginning at most a third of the word's length +
+// 1 away), or "".
 std::size_t edit_distance(std::string_view a, std::string_view b);
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 

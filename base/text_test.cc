@@ -69,6 +69,7 @@ TEST_CASE("a hostile pattern ends in time") {
 
 TEST_CASE("the nearest word is offered only when it is near") {
   CHECK(nearest("lisen", {"listen", "data-dir"}) == "listen");
+  CHECK(nearest("lisen", {"listen-client-urls", "data-dir"}) == "listen-client-urls");
   CHECK(nearest("zzzzzz", {"listen", "data-dir"}).empty());
 }
 
