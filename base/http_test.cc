@@ -159,11 +159,15 @@ TEST_CASE("a client that goes away is noticed") {
 
 TEST_CASE("a wait for ever is ended by cancel") {
   std::shared_ptr<HttpReply> kept;
-  HttpClient client;
-  std::thread canceller;
+  std::promise<void> arrived;
   TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     kept = std::move(reply);
-    canceller = std::thread([&] { client.cancel(); });
+    arrived.set_value();
+  });
+  HttpClient client;
+  std::jthread canceller([&] {
+    arrived.get_future().wait();
+    client.cancel();
   });
   const auto wait = [&] {
     client.stream(
@@ -171,7 +175,6 @@ TEST_CASE("a wait for ever is ended by cancel") {
   };
   CHECK_THROWS_WITH_AS(wait(), doctest::Contains("cancelled"), Error);
   CHECK_THROWS_WITH_AS(wait(), doctest::Contains("cancelled"), Error);
-  canceller.join();
 }
 
 TEST_CASE("an answer that nobody gives is 500, an exception too") {
