@@ -3,13 +3,21 @@
 # an empty program or a lost summary as passed.
 . "$(dirname "$0")/../lib/test.sh"
 
+# A checkout with the tools alone; its ./dev uses the SDK that this test runs in.
+make_checkout() {
+  TREE=$TMP/tree
+  mkdir -p "$TREE"
+  cp -r "$ROOT"/{dev,tools,CMakePresets.json} "$TREE/"
+}
+
 # refused COMMAND…: exit code 2 and one line, which is put into OUT.
 refused() {
-  OUT=$(expect_fail 2 "$ROOT/dev" "$@" 2>&1)
+  OUT=$(expect_fail 2 "$TREE/dev" "$@" 2>&1)
   expect_eq "$(wc -l <<<"$OUT")" 1 "lines of: $OUT"
 }
 
 test_wrong_usage() {
+  make_checkout
   refused tets
   expect_match "$OUT" "^dev: unknown command 'tets' \\(did you mean 'test'\\? allowed: up down logs build"
   refused build --prest
@@ -30,13 +38,6 @@ test_every_command_has_help() {
     expect_match "$("$ROOT/dev" "$command" --help 2>&1)" "[Uu]sage: ./dev (COMMAND|$command)"
     expect_match "$("$ROOT/dev" --help)" "  $command |help"
   done
-}
-
-# A checkout with the tools alone; its ./dev uses the SDK that this test runs in.
-make_checkout() {
-  TREE=$TMP/tree
-  mkdir -p "$TREE"
-  cp -r "$ROOT/dev" "$ROOT/tools" "$TREE/"
 }
 
 test_one_at_a_time() {
