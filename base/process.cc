@@ -82,6 +82,28 @@ pid_t spawn(const std::vector<std::string>& argv, const ProcessOptions& options,
   return pid;
 }
 
+// Keeps SIGPIPE from this thread while it writes to a child that may be gone: EPIPE is enough.
+class NoBrokenPipeSignal {
+ public:
+  NoBrokenPipeSignal() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &old_);
+  }
+  NoBrokenPipeSignal(const NoBrokenPipeSignal&) = delete;
+  NoBrokenPipeSignal& operator=(const NoBrokenPipeSignal&) = delete;
+  ~NoBrokenPipeSignal() {
+    const timespec at_once = {};
+    while (sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &old_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_{};
+  sigset_t old_{};
+};
+
 // One read; closes `fd` at end of file.
 void take(Fd& fd, std::string& into, std::size_t limit, const std::string& program) {
   char buffer[16384];
@@ -95,9 +117,11 @@ void take(Fd& fd, std::string& into, std::size_t limit, const std::string& progr
 }
 
 void give(Fd& fd, std::string_view& data) {
-  const ssize_t count = data.empty() ? 0 : ::write(fd.get(), data.data(), data.size());
+  const NoBrokenPipeSignal guard;
+  if (data.empty()) return fd.reset();
+  const ssize_t count = ::write(fd.get(), data.data(), data.size());
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (count < 0 || data.empty()) return fd.reset();  // EPIPE: it does not want its input, which is its business
+  if (count < 0) return fd.reset();  // EPIPE: it does not want its input, which is its business
   data.remove_prefix(static_cast<std::size_t>(count));
 }
 

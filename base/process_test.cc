@@ -20,7 +20,8 @@ TEST_CASE("output, input and exit code") {
 TEST_CASE("more input than a pipe holds") {
   const std::string big(1'000'000, 'x');
   CHECK(run_process({"cat"}, {.input = big}).output == big);
-  CHECK(run_process({"true"}, {.input = big}).ok());
+  // A child that does not read must not end us by SIGPIPE.
+  for (int i = 0; i < 20; ++i) CHECK(run_process({"true"}, {.input = big}).ok());
 }
 
 TEST_CASE("time and output are bounded") {
