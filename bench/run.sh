@@ -49,6 +49,9 @@ start_registry() {
 make_image
 start_registry
 "$binary" container fetch "$reference" >&2
+# Once before measuring, so that an error is seen as what it is.
+"$binary" container run --rm "$reference" /bin/true >&2
+crun run --bundle "$work/bundle" "bench-$$" >&2
 hyperfine --shell=none --warmup 3 --runs "$runs" --export-json "$work/figures.json" \
   --command-name container "$binary container run --rm $reference /bin/true" \
   --command-name crun "crun run --bundle $work/bundle bench-$$" >&2

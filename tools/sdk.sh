@@ -149,14 +149,19 @@ sdk_ensure() {
 enter() {
   local sdk=$1 run=$2 new=$2/root folder
   shift 2
-  mkdir -p "$new" "$run"/{upper,work,tmp,var-tmp}
+  mkdir -p "$new" "$run"/{upper,work,tmp,var-tmp,state}
   chmod 1777 "$run"/{tmp,var-tmp}
   # In a container on overlayfs there cannot be another one above: then straight on the tree.
   mount -t overlay -o "lowerdir=$sdk,upperdir=$run/upper,workdir=$run/work" sdk "$new" 2>/dev/null || mount --bind "$sdk" "$new"
   mount --bind "$run/tmp" "$new/tmp"
   mount --bind "$run/var-tmp" "$new/var/tmp"
+  # The images of the container runtime: its overlays cannot be on ours.
+  mkdir -p "$new/var/lib/clusteros"
+  mount --bind "$run/state" "$new/var/lib/clusteros"
   mount -t proc proc "$new/proc"
   mount --rbind /sys "$new/sys"
+  # Where the host has version 1 of cgroups beside version 2, ours is version 2 alone, as on a ClusterOS machine.
+  [[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]] || mount -t cgroup2 cgroup2 "$new/sys/fs/cgroup"
   mount --rbind /dev "$new/dev"
   mount -t tmpfs -o mode=755 tmpfs "$new/run"
   for folder in "$ROOT" "$CACHE" "$(git_folder)"; do
