@@ -65,6 +65,14 @@ std::string request_text(const Url& url, const HttpRequest& request) {
   return text + "\r\n" + request.body;
 }
 
+// A server closes a kept connection when it likes. Bytes that wait before a request was sent are its end too (a TLS
+// alert), or nothing that we could understand.
+bool still_open(Socket& socket) {
+  if (!socket.is_open()) return false;
+  char byte = 0;
+  return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
 // The request line and the fields are ours to write: nothing in them may end a line.
 void check_request(const HttpRequest& request) {
   const auto has_control = [](std::string_view text) {
@@ -184,7 +192,7 @@ void HttpClient::State::start_tls(const Url& url) {
 
 void HttpClient::State::connect(const Url& url) {
   const std::string origin = url.scheme == "unix" ? url.path : url.origin();
-  if (connection && connection->origin == origin && connection->socket.is_open()) {
+  if (connection && connection->origin == origin && still_open(connection->socket)) {
     connection->reused = true;
     return;
   }
@@ -194,7 +202,9 @@ void HttpClient::State::connect(const Url& url) {
   if (url.scheme == "https") start_tls(url);
 }
 
-// False when a kept connection turned out to be dead before any byte of the answer: the caller tries a new one.
+// False when a kept connection turned out to be dead before any byte of the answer and the request may be sent again
+// (RFC 9110, 9.2.2: only what changes nothing, since the first one may have been carried out): the caller tries a new
+// one.
 template <typename Stream>
 bool HttpClient::State::exchange_on(Stream& stream, const Url& url, const HttpRequest& request, milliseconds io_timeout,
                                     const std::function<bool(const HttpResponse&)>& on_head,
@@ -213,7 +223,8 @@ bool HttpClient::State::exchange_on(Stream& stream, const Url& url, const HttpRe
     });
   }
   if (error) {
-    if (connection->reused && !parser.got_some()) return false;
+    const bool repeatable = request.method == "GET" || request.method == "HEAD";
+    if (connection->reused && repeatable && !parser.got_some()) return false;
     throw Error("request", where, error.message());
   }
   HttpResponse head;

@@ -82,6 +82,62 @@ TEST_CASE("a request and its answer, on one kept connection") {
   CHECK(client.request_unix(server.socket_path(), {}).body == "GET / ");
 }
 
+// Listens on a free port of loopback.
+Fd listen_anywhere(std::uint16_t& port) {
+  Fd listener(check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  check(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), "bind");
+  check(::listen(listener.get(), 8), "listen");
+  socklen_t length = sizeof(address);
+  check(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), "getsockname");
+  port = ntohs(address.sin_port);
+  return listener;
+}
+
+std::string read_some(const Fd& fd) {
+  char buffer[4096];
+  return {buffer, static_cast<std::size_t>(check(::read(fd.get(), buffer, sizeof(buffer)), "read"))};
+}
+
+// The method of the first request that comes on a new connection after one kept connection died under `method`.
+std::string first_word_after_cut(const std::string& method) {
+  Url url = parse_url("http://127.0.0.1:1");
+  const Fd listener = listen_anywhere(url.port);
+  std::string first_word;
+  std::jthread server([&] {
+    {
+      const Fd kept(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      read_some(kept);
+      write_all(kept, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      read_some(kept);
+    }
+    const Fd next(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const std::string text = read_some(next);
+    first_word = text.substr(0, text.find(' '));
+    write_all(next, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  });
+  HttpClient client;
+  client.request(url, {});
+  HttpRequest request;
+  request.method = method;
+  try {
+    client.request(url, request);
+  } catch (const Error&) {
+    HttpRequest next;
+    next.method = "OPTIONS";
+    client.request(url, next);
+  }
+  server.join();
+  return first_word;
+}
+
+TEST_CASE("when a kept connection dies, what reads is asked again and what writes is not") {
+  CHECK(first_word_after_cut("GET") == "GET");
+  CHECK(first_word_after_cut("PUT") == "OPTIONS");
+}
+
 TEST_CASE("HEAD has a length and no body") {
   TestServer server(echo);
   HttpClient client;
