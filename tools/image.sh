@@ -64,18 +64,15 @@ input_hash() {
 
 # The binary under all its names, its man pages and its completion, as they land in the image.
 stage_binary() {
-  local stage=$work/stage applet page
-  rm -rf "$stage" "$work/man"
-  mkdir -p "$work/man" "$stage/usr/bin" "$stage/usr/share/man/man1" "$stage/usr/share/man/man8" \
-    "$stage/usr/share/bash-completion/completions"
+  local stage=$work/stage applet
+  rm -rf "$stage"
+  mkdir -p "$stage/usr/bin" "$stage/usr/share/man" "$stage/usr/share/bash-completion/completions"
   install -m 755 "$binary" "$stage/usr/bin/clusterctl"
-  for applet in $("$binary" --list | tr -s ' ,()' '\n'); do
+  for applet in $("$binary" --list); do
     [[ $applet == clusterctl ]] || ln -s clusterctl "$stage/usr/bin/$applet"
   done
-  "$binary" generate man "$work/man" >/dev/null
-  for page in "$work"/man/*.[18]; do
-    gzip -9n <"$page" >"$stage/usr/share/man/man${page##*.}/${page##*/}.gz"
-  done
+  "$binary" generate man "$stage/usr/share/man" >/dev/null
+  find "$stage/usr/share/man" -type f -exec gzip -9n {} +
   "$binary" generate completion >"$stage/usr/share/bash-completion/completions/clusterctl"
   find "$stage" -exec touch -h -d @0 {} +
 }
@@ -127,7 +124,7 @@ main() {
   while (($# > 0)); do
     case $1 in
       --force) force=1 ;;
-      --binary) binary=$(option_value "$@") && shift ;;
+      --binary) binary=$(option_value "$@"); shift ;;
       --binary=*) binary=${1#*=} ;;
       --help | -h) usage && exit 0 ;;
       *) refuse "option of image" "$1" --force --binary --help ;;

@@ -93,7 +93,8 @@ qemu_cidata() {
   [[ ! ${4:-} ]] || printf 'public-keys:\n  - %s\n' "$(<"$4")" >>"$meta"
   rm -f "$1/cidata.img.new"
   truncate -s 4M "$1/cidata.img.new"
-  mkfs.vfat -n cidata "$1/cidata.img.new" >/dev/null
+  # It warns of the lower case, which NoCloud wants.
+  mkfs.vfat -n cidata "$1/cidata.img.new" >/dev/null 2>&1
   mcopy -i "$1/cidata.img.new" "$2" ::user-data
   mcopy -i "$1/cidata.img.new" "$meta" ::meta-data
   rm -f "$meta"

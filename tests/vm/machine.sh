@@ -95,7 +95,7 @@ vm_registry() {
     printf 'version: 0.1\nlog: {level: warn, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s"}\n' \
       "$VM_DIR/registry" "$port" >"$VM_DIR/registry.yml"
     vm_outlive setsid bash -c 'echo $$ >"$1/registry.pid"; exec docker-registry serve "$1/registry.yml" >"$1/registry.log" 2>&1' \
-      registry "$VM_DIR" &
+      registry "$VM_DIR" >/dev/null 2>&1 &
     wait_until 20 curl -sf -o /dev/null "http://127.0.0.1:$port/v2/"
     vm_web_image "$VM_DIR/web"
     skopeo copy --quiet --insecure-policy --dest-tls-verify=false "oci:$VM_DIR/web/layout:web" "docker://127.0.0.1:$port/web:latest"
