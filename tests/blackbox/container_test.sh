@@ -64,7 +64,7 @@ test_exit_codes() {
   expect_fail 7 run_sh 'exit 7'
   expect_fail 127 run "$IMAGE" no-such-program 2>/dev/null
   expect_fail 126 run "$IMAGE" /etc/passwd 2>/dev/null
-  expect_fail 143 run_sh 'sh -c "kill -TERM \$PPID; sleep 5" & trap "trap - TERM; exit 143" TERM; wait; wait'
+  expect_fail 143 run_sh 'trap "exit 143" TERM; kill -TERM $$; exit 1'
   expect_match "$(expect_fail 125 run 127.0.0.1:1/none true 2>&1)" '^container: '
   expect_match "$(expect_fail 2 run --memroy 1 "$IMAGE" 2>&1)" "unknown option '--memroy' .did you mean '--memory'"
 }
