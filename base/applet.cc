@@ -37,7 +37,7 @@ class Parser {
       only_positional_ = true;
     } else if (argument[1] == '-') {
       take_long(argument.substr(2), "--");
-    } else if (applet_.single_dash_long && argument.size() > 2 && find(name_part(argument.substr(1))) != nullptr) {
+    } else if (applet_.single_dash_long && argument.size() > 2 && is_long_name(name_part(argument.substr(1)))) {
       take_long(argument.substr(1), "-");
     } else {
       take_letters(argument);
@@ -169,6 +169,10 @@ class Parser {
       if (found == nullptr && option.name == name) found = &option;
     });
     return found;
+  }
+
+  bool is_long_name(const std::string& name) const {
+    return name == "help" || name == "version" || find(name) != nullptr;
   }
 
   const Option* find_letter(char letter) const {

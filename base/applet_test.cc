@@ -107,6 +107,8 @@ TEST_CASE("long options with one dash where the peers have them") {
   applet.single_dash_long = true;
   CHECK(parse({"start", "-endpoint=http://y", "a"}, applet).get("endpoint") == "http://y");
   CHECK(parse({"start", "-endpoint", "http://y", "a"}, applet).get("endpoint") == "http://y");
+  CHECK(parse({"-version"}, applet).command == "version");
+  CHECK(parse({"-help"}, applet).command == "help");
   CHECK_THROWS_AS(parse({"start", "-driver=etcd", "a"}), UsageError);
 }
 
