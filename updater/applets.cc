@@ -16,6 +16,22 @@ base::Option endpoints() {
           .environment = "CLUSTEROS_ENDPOINTS"};
 }
 
+base::Option group(std::string_view environment) {
+  return {.name = "group",
+          .value = "NAME",
+          .help = "the group of machines whose reboot semaphore it is",
+          .environment = environment};
+}
+
+// locksmith's name of the same
+base::Option endpoint(std::string_view environment) {
+  return {.name = "endpoint",
+          .value = "URLS",
+          .help = "the store's addresses, separated by commas",
+          .fallback = "http://127.0.0.1:2379",
+          .environment = environment};
+}
+
 base::Option root() {
   return {.name = "root",
           .value = "DIRECTORY",
@@ -27,10 +43,19 @@ base::Applet updaterd() {
   return {.name = "updaterd",
           .summary = "tell the cluster which version this machine runs and whether it is well",
           .description =
-              "Publishes the running slot, its version, whether the boot is blessed and the health of this "
-              "machine in the store, under /clusteros/updater/machines/MACHINE-ID, with a lease.",
-          .options = {endpoints(), root()},
+              "Gives back the reboot lock that this machine still holds from before it went down. Publishes the "
+              "running slot, its version, whether the boot is blessed and the health of this machine in the store, "
+              "under /clusteros/updater/machines/MACHINE-ID, with a lease.",
+          .options = {endpoints(), group("LOCKSMITHD_GROUP"), root()},
           .run = run_updaterd};
+}
+
+base::Applet locksmithd() {
+  return {.name = "locksmithd",
+          .summary = "updaterd with the option names of locksmith",
+          .options = {endpoint("LOCKSMITHD_ENDPOINT"), group("LOCKSMITHD_GROUP"), root()},
+          .run = run_locksmithd,
+          .single_dash_long = true};
 }
 
 base::Applet updaterctl() {
@@ -60,15 +85,7 @@ base::Applet updaterctl() {
 base::Applet locksmithctl() {
   return {.name = "locksmithctl",
           .summary = "show and change the cluster's reboot semaphore",
-          .options = {{.name = "endpoint",
-                       .value = "URLS",
-                       .help = "the store's addresses, separated by commas",
-                       .fallback = "http://127.0.0.1:2379",
-                       .environment = "LOCKSMITHCTL_ENDPOINT"},
-                      {.name = "group",
-                       .value = "NAME",
-                       .help = "the group of machines whose semaphore it is",
-                       .environment = "LOCKSMITHCTL_GROUP"}},
+          .options = {endpoint("LOCKSMITHCTL_ENDPOINT"), group("LOCKSMITHCTL_GROUP")},
           .commands =
               {
                   base::Command{.name = "status",
@@ -85,6 +102,13 @@ base::Applet locksmithctl() {
                                 .summary = "give the lock back for this machine, or for the one named",
                                 .max_arguments = 1,
                                 .run = run_unlock},
+                  base::Command{.name = "reboot",
+                                .arguments = "",
+                                .summary = "take the lock for this machine and reboot it",
+                                .run = run_reboot,
+                                .description = "For root. Fails when too many machines hold the lock. updaterd gives "
+                                               "it back after the reboot; it is given back at once when systemd does "
+                                               "not take the order."},
                   base::Command{.name = "set-max",
                                 .arguments = "NUMBER",
                                 .summary = "set how many machines may hold the lock at the same time",
@@ -98,7 +122,7 @@ base::Applet locksmithctl() {
 }  // namespace
 
 std::span<const base::Applet> applets() {
-  static const std::array<base::Applet, 3> table{updaterd(), updaterctl(), locksmithctl()};
+  static const std::array<base::Applet, 4> table{updaterd(), locksmithd(), updaterctl(), locksmithctl()};
   return table;
 }
 

@@ -1,5 +1,7 @@
 #include "updater/commands.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <format>
 #include <thread>
@@ -10,6 +12,7 @@
 #include "base/text.h"
 #include "updater/health.h"
 #include "updater/inspect.h"
+#include "updater/reboot.h"
 #include "updater/semaphore.h"
 
 namespace updater {
@@ -78,6 +81,19 @@ int run_unlock(const base::Invocation& invocation) try {
   return 0;
 } catch (const base::Error& error) {
   return report("Error unlocking:", error);
+}
+
+int run_reboot(const base::Invocation& invocation) try {
+  if (::geteuid() != 0) throw base::Error("", "", "Must be root to initiate reboot.");
+  // Before the lock: without systemd there will be no reboot that gives it back.
+  const auto systemd = base::connect_systemd();
+  const auto store = kv::connect(invocation.get("endpoint"));
+  SemaphoreLock semaphore(*store, invocation.get("group"));
+  lock_and_reboot(semaphore, *systemd, base::machine_id());
+  return 0;
+} catch (const base::Error& error) {
+  std::fputs(std::format("{}\n", error.what()).c_str(), stderr);
+  return 1;
 }
 
 int run_set_max(const base::Invocation& invocation) try {

@@ -13,6 +13,7 @@
 #include "base/machine.h"
 #include "base/systemd.h"
 #include "updater/health.h"
+#include "updater/semaphore.h"
 
 namespace updater {
 namespace {
@@ -43,10 +44,18 @@ class Said {
   std::string last_;
 };
 
+constexpr std::chrono::seconds kLockInterval{5};  // between two tries to give the reboot lock back
+
+struct Settings {
+  std::string endpoints;
+  std::string group;  // of the reboot semaphore
+  std::string root;
+};
+
 class Worker {
  public:
-  Worker(const std::string& endpoints, std::string root)
-      : store_(kv::connect(endpoints)), root_(std::move(root)), thread_([this] { run(); }) {}
+  explicit Worker(Settings settings)
+      : settings_(std::move(settings)), store_(kv::connect(settings_.endpoints)), thread_([this] { run(); }) {}
 
   ~Worker() {
     {
@@ -62,22 +71,44 @@ class Worker {
   void run() {
     Publisher publisher(*store_, machine_key(base::machine_id()));
     Said said;
+    Said said_of_lock;
+    bool lock_is_ours = true;  // until the store says otherwise
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       lock.unlock();
       try {
-        publisher.publish(base::to_text(to_json(look_around(*store_, root_))));
+        if (lock_is_ours) release_stale_lock();
+        lock_is_ours = false;
+      } catch (const base::Error& error) {
+        said_of_lock.now(std::format("cannot tell whether this machine holds a reboot lock of before, trying again: {}",
+                                     error.what()));
+      }
+      try {
+        publisher.publish(base::to_text(to_json(look_around(*store_, settings_.root))));
         said.now("");
       } catch (const base::Error& error) {
         said.now(std::format("cannot publish this machine's state: {}", error.what()));
       }
       lock.lock();
-      wake_.wait_for(lock, kReportInterval, [this] { return stopping_; });
+      wake_.wait_for(lock, lock_is_ours ? kLockInterval : kReportInterval, [this] { return stopping_; });
     }
   }
 
+  // A machine that rebooted under the semaphore went down holding its lock; that it runs again is what the others wait
+  // for. The semaphore does not tell boots apart, so a lock that the operator took by hand goes, too, as with
+  // locksmith.
+  void release_stale_lock() {
+    const bool was_held = SemaphoreLock(*store_, settings_.group).release(base::machine_id());
+    const std::string of_group = settings_.group.empty() ? "" : std::format(" of group '{}'", settings_.group);
+    if (was_held) {
+      base::log_info("released the reboot lock{} that this machine held when it went down", of_group);
+    } else {
+      base::log_info("this machine holds no reboot lock{}", of_group);
+    }
+  }
+
+  Settings settings_;
   std::unique_ptr<kv::Client> store_;
-  std::string root_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
@@ -123,13 +154,25 @@ void Publisher::publish(const std::string& report) {
   published_ = report;
 }
 
-int run_updaterd(const base::Invocation& invocation) {
+namespace {
+
+int serve(Settings settings) {
   base::machine_id();  // without one there is nothing to publish under: end now, with the reason
   base::EventLoop loop;
-  const Worker worker(invocation.get("endpoints"), invocation.get("root"));
-  base::log_info("publishing this machine's slot and health to {}", invocation.get("endpoints"));
+  base::log_info("publishing this machine's slot and health to {}", settings.endpoints);
+  const Worker worker(std::move(settings));
   loop.run_as_daemon("watching this machine's health");
   return 0;
+}
+
+}  // namespace
+
+int run_updaterd(const base::Invocation& invocation) {
+  return serve({invocation.get("endpoints"), invocation.get("group"), invocation.get("root")});
+}
+
+int run_locksmithd(const base::Invocation& invocation) {
+  return serve({invocation.get("endpoint"), invocation.get("group"), invocation.get("root")});
 }
 
 }  // namespace updater

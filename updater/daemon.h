@@ -1,6 +1,7 @@
 #pragma once
-// updaterd: says to the cluster which version this machine runs, from which slot, whether that boot is blessed and
-// whether the machine is healthy. It changes nothing on the machine.
+// updaterd, also called locksmithd: gives this machine's reboot lock back after a reboot, and says to the cluster which
+// version the machine runs, from which slot, whether that boot is blessed and whether the machine is healthy. It
+// changes nothing on the machine.
 
 #include <chrono>
 #include <functional>
@@ -45,5 +46,6 @@ class Publisher {
 };
 
 int run_updaterd(const base::Invocation& invocation);
+int run_locksmithd(const base::Invocation& invocation);  // the same with locksmith's option names
 
 }  // namespace updater

@@ -104,6 +104,12 @@ void SemaphoreLock::unlock(const std::string& holder) {
   update([&](Semaphore& semaphore) { semaphore.unlock(holder); });
 }
 
+bool SemaphoreLock::release(const std::string& holder) {
+  if (!std::ranges::contains(get().holders, holder)) return false;
+  unlock(holder);
+  return true;
+}
+
 std::pair<Semaphore, std::int64_t> SemaphoreLock::set_max(std::int64_t max) {
   std::int64_t old = 0;
   const Semaphore now = update([&](Semaphore& semaphore) { old = semaphore.set_max(max); });

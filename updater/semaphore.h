@@ -39,6 +39,8 @@ class SemaphoreLock {
   Semaphore get();
   void lock(const std::string& holder);
   void unlock(const std::string& holder);
+  // As unlock, but a lock that is not held is an expected outcome: false, and nothing is written.
+  bool release(const std::string& holder);
   std::pair<Semaphore, std::int64_t> set_max(std::int64_t max);  // as it is now, the old maximum
 
  private:

@@ -175,6 +175,57 @@ test_daemon_publishes() {
   [[ $(jq .node.ttl "$TMP/report") -gt 30 ]] || fail "the report has no lease: $(cat "$TMP/report")"
 }
 
+# as_machine ID COMMAND…: with a machine id of the test's own, and no systemd to be found.
+as_machine() {
+  echo "$1" >"$TMP/machine-id"
+  shift
+  # shellcheck disable=SC2016
+  unshare --mount env -u DBUS_SYSTEM_BUS_ADDRESS sh -ec \
+    'mount --bind "$1" /etc/machine-id; mount -t tmpfs none /run; shift; exec "$@"' sh "$TMP/machine-id" "$@"
+}
+
+is_free() { [[ $(lock "$@" status) == $'Available: 1\nMax: 1' ]]; }
+
+test_locksmithd_releases_its_own_stale_lock() {
+  start_store
+  local id=69d27b356a94476da859461d3a3bc6fd
+  lock --group web lock other
+  lock lock "$id"
+  start_daemon locksmithd as_machine "$id" "$CLUSTERCTL" locksmithd -endpoint "http://127.0.0.1:$PORT"
+  wait_until 20 is_free
+  expect_match "$(cat "$TMP/locksmithd.log")" 'released the reboot lock that this machine held when it went down'
+  expect_match "$(lock --group web status)" 'other'
+}
+
+test_updaterd_releases_the_lock_of_its_group_when_the_store_comes() {
+  start_store
+  local id=69d27b356a94476da859461d3a3bc6fd store=$PID
+  lock --group 'web 1' lock "$id"
+  lock lock other
+  stop_daemon "$store"
+  export LOCKSMITHD_GROUP='web 1'
+  start_daemon updaterd as_machine "$id" "$CLUSTERCTL" updaterd --endpoints "http://127.0.0.1:$PORT"
+  wait_until 20 grep -q 'cannot tell whether this machine holds a reboot lock' "$TMP/updaterd.log"
+  start_daemon kvd2 "$CLUSTERCTL" kvd --listen-client-urls "http://127.0.0.1:$PORT" --data-dir "$TMP/kv"
+  wait_until 20 curl -sf -o "$TMP/health" "http://127.0.0.1:$PORT/health"
+  wait_until 40 is_free --group 'web 1'
+  expect_match "$(cat "$TMP/updaterd.log")" "released the reboot lock of group 'web 1'"
+  expect_match "$(lock status)" 'other'
+}
+
+# That it does reboot is for a machine of its own to prove; here it must not.
+test_reboot_needs_root_and_systemd() {
+  start_store
+  local text
+  text=$(expect_fail 1 setpriv --reuid 65534 --clear-groups \
+    "$CLUSTERCTL" locksmithctl -endpoint "http://127.0.0.1:$PORT" reboot 2>&1)
+  expect_eq "$text" 'Must be root to initiate reboot.'
+  text=$(expect_fail 1 as_machine 69d27b356a94476da859461d3a3bc6fd \
+    "$CLUSTERCTL" locksmithctl -endpoint "http://127.0.0.1:$PORT" reboot 2>&1)
+  expect_match "$text" 'systemd'
+  expect_eq "$(lock status)" $'Available: 1\nMax: 1'
+}
+
 test_usage() {
   expect_match "$(expect_fail 2 applet updaterctl status --jsn 2>&1)" "unknown option '--jsn' \(did you mean '--json'\?\)"
   expect_match "$(expect_fail 2 applet locksmithctl lok 2>&1)" "lock"
