@@ -3,6 +3,7 @@
 #include <array>
 
 #include "discovery/commands.h"
+#include "discovery/confd/daemon.h"
 #include "discovery/daemon.h"
 
 namespace discovery {
@@ -140,7 +141,7 @@ base::Applet discoveryctl() {
 }  // namespace
 
 std::span<const base::Applet> applets() {
-  static const std::array<base::Applet, 3> table{discoveryd(), discoveryctl(), skydns()};
+  static const std::array<base::Applet, 4> table{discoveryd(), discoveryctl(), skydns(), confd::applet()};
   return table;
 }
 

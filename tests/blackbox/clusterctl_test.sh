@@ -14,7 +14,7 @@ test_list_names_every_program_once() {
   expect_eq "$(sort <<<"$NAMES" | uniq -d)" '' 'names listed twice'
   local name
   for name in clusterctl kvd kvctl etcd etcdctl container oci-runtime runc schedd schedctl fleetd fleetctl discoveryd \
-    discoveryctl skydns updaterd updaterctl locksmithctl bootstrap coreos-cloudinit; do
+    discoveryctl skydns confd updaterd locksmithd updaterctl locksmithctl bootstrap coreos-cloudinit; do
     grep -qx "$name" <<<"$NAMES" || fail "no $name in clusterctl --list"
   done
 }
