@@ -20,8 +20,9 @@ struct Block;  // template_tree.h
 inline constexpr std::size_t kMaxTemplateBytes = 1024 * 1024;
 inline constexpr std::size_t kMaxDepth = 64;  // of blocks, and of parentheses
 inline constexpr std::size_t kMaxOutputBytes = 16 * 1024 * 1024;
-inline constexpr std::size_t kMaxSteps = 2'000'000;              // nodes and function calls
-inline constexpr std::size_t kMaxWorkBytes = 256 * 1024 * 1024;  // made by functions, in all
+inline constexpr std::size_t kMaxSteps = 2'000'000;               // nodes and function calls
+inline constexpr std::size_t kMaxMadeBytes = 256 * 1024 * 1024;   // of values that functions make, in all
+inline constexpr std::size_t kMaxReadBytes = 1024 * 1024 * 1024;  // of values that are read, in all
 
 // What a template can see beside its text.
 struct Scope {

@@ -20,6 +20,7 @@ struct Function {
   std::size_t most = 0;
   // Throws base::Error with the reason alone. Null for `and` and `or`, which do not evaluate all of their arguments.
   Value (*run)(const Arguments& arguments, const Scope& scope) = nullptr;
+  bool scans = false;  // looks at every key
 };
 
 const Function* find_function(std::string_view name);  // nullptr: there is none

@@ -11,6 +11,8 @@
 namespace discovery::confd {
 namespace {
 
+constexpr std::size_t kKeyCost = 64;  // bytes that looking at one key counts as
+
 class Renderer {
  public:
   Renderer(const std::string& name, const Scope& scope) : name_(name), scope_(scope) {
@@ -119,6 +121,7 @@ class Renderer {
 
   Value apply(const Function& function, const Arguments& arguments) {
     Value value;
+    if (function.scans) spend_read(scope_.keys.size() * kKeyCost);
     try {
       value = function.run(arguments, scope_);
     } catch (const base::Error& error) {
@@ -128,8 +131,8 @@ class Renderer {
     if (value.list() != nullptr) {
       for (const Value& element : *value.list()) weight += sizeof(Value) + element.weight();
     }
-    work_ += weight;
-    if (work_ > kMaxWorkBytes) refuse(std::format("it makes more than {} bytes of values", kMaxWorkBytes));
+    made_ += weight;
+    if (made_ > kMaxMadeBytes) refuse(std::format("it makes more than {} bytes of values", kMaxMadeBytes));
     return value;
   }
 
@@ -156,6 +159,7 @@ class Renderer {
     } catch (const base::Error& error) {
       refuse(error.what());
     }
+    spend_read(value.weight());
     return value;
   }
 
@@ -185,6 +189,11 @@ class Renderer {
     out_ += text;
   }
 
+  void spend_read(std::size_t bytes) {
+    read_ += bytes;
+    if (read_ > kMaxReadBytes) refuse(std::format("it reads more than {} bytes of values", kMaxReadBytes));
+  }
+
   void spend_step() {
     if (++steps_ > kMaxSteps) refuse(std::format("it takes more than {} steps", kMaxSteps));
   }
@@ -198,7 +207,8 @@ class Renderer {
   std::vector<std::pair<std::string, Value>> variables_;
   std::string out_;
   std::size_t steps_ = 0;
-  std::size_t work_ = 0;
+  std::size_t made_ = 0;
+  std::size_t read_ = 0;
   unsigned line_ = 1;
 };
 

@@ -194,5 +194,12 @@ TEST_CASE("depth, steps and sizes are bounded") {
             .contains("longer than 16777216 bytes"));
   const std::string wide = "{{$x := \"" + std::string(100000, 'x') + "\"}}";
   CHECK(refusal(wide + list + "{{range $l}}{{$x}}{{end}}").contains("longer than 16777216 bytes"));
+  CHECK(refusal(wide + list + "{{range $l}}{{range $l}}{{if contains $x \"y\"}}{{end}}{{end}}{{end}}")
+            .contains("reads more than 1073741824 bytes"));
+  Keys many;
+  for (int i = 0; i < 100'000; ++i) many.set("/k" + std::to_string(i), "");
+  CHECK_THROWS_WITH_AS(Template(list + "{{range $l}}{{if exists \"/x\"}}{{else if ls \"/x\"}}{{end}}{{end}}", "t")
+                           .render({.keys = many}),
+                       "render t:1: it reads more than 1073741824 bytes of values", base::Error);
   CHECK(refusal(std::string(kMaxTemplateBytes + 1, 'x')) == "parse t: larger than 1048576 bytes");
 }
