@@ -106,7 +106,7 @@ def tidy_checks(build, wanted, sources, scratch):
     entries = json.loads((build / "compile_commands.json").read_text())
     settings = pathlib.Path(".clang-tidy").read_bytes()
     rooms = "|".join(sorted({f.split("/")[0] for f in tracked(".cc")}))
-    wanted = wanted or [f for f in tracked(".cc") if not f.endswith("_test.cc")]
+    wanted = wanted or [f for f in tracked(".cc") if not f.endswith("_test.cc") and not f.startswith("cmake/")]
     flags = {}
     for entry in entries:
         path = os.path.relpath(os.path.realpath(os.path.join(entry["directory"], entry["file"])), sources.root)
