@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.h"
+#include "base/random.h"
 
 using namespace discovery::confd;
 
@@ -202,4 +203,21 @@ TEST_CASE("depth, steps and sizes are bounded") {
                            .render({.keys = many}),
                        "render t:1: it reads more than 1073741824 bytes of values", base::Error);
   CHECK(refusal(std::string(kMaxTemplateBytes + 1, 'x')) == "parse t: larger than 1048576 bytes");
+}
+
+TEST_CASE("random texts are rendered or refused, nothing else") {
+  const std::vector<std::string> pieces = {
+      "{{",    "}}",      "{{- ",   " -}}", "/*", "*/", "if ",      "else ", "end", "range ", "with ", "$x",
+      " := ",  ", ",      "| ",     "(",    ")",  ".",  ".Key ",    "\"",    "\\u", "`",      "getv ", "gets ",
+      "json ", "printf ", "index ", "3 ",   "-",  "\n", "\"/a*\" ", "true ", "$",   "\xff"};
+  base::SeededRandom random(1);
+  std::size_t rendered = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    for (std::uint64_t n = random.below(12); n > 0; --n) text += pieces[random.below(pieces.size())];
+    CAPTURE(text);
+    if (refusal(text).empty()) ++rendered;
+  }
+  CHECK(rendered > 100);
+  CHECK(rendered < 20'000);
 }

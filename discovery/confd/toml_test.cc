@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.h"
+#include "base/random.h"
 
 using namespace discovery::confd;
 
@@ -70,4 +71,19 @@ TEST_CASE("everything else is refused with file and line") {
   std::string many;
   for (int i = 0; i < 1001; ++i) many += "a" + std::to_string(i) + " = 1\n";
   CHECK(refusal(many).contains("more than 1000 keys"));
+}
+
+TEST_CASE("random texts are read or refused, nothing else") {
+  const std::vector<std::string> pieces = {"[",  "]", "a", "b", " = ", "\"",   "'",  "\\", "u00e9",
+                                           "\n", "#", ",", "1", "-",   "true", "\r", "."};
+  base::SeededRandom random(1);
+  std::size_t refused = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    for (std::uint64_t n = random.below(10); n > 0; --n) text += pieces[random.below(pieces.size())];
+    CAPTURE(text);
+    if (!refusal(text).empty()) ++refused;
+  }
+  CHECK(refused > 100);
+  CHECK(refused < 20'000);
 }
