@@ -88,7 +88,7 @@ TEST_CASE("names and tags have Docker's bounds") {
 TEST_CASE("only a strict digest becomes a file name") {
   CHECK(digest_hex(kDigest) == std::string(64, 'a'));
   for (const std::string& text : {std::string("sha256:../../etc/passwd"), "sha256:" + std::string(64, 'A'),
-                                 "sha512:" + std::string(64, 'a'), kDigest + "a", std::string()}) {
+                                  "sha512:" + std::string(64, 'a'), kDigest + "a", std::string()}) {
     CAPTURE(text);
     CHECK_FALSE(is_digest(text));
     CHECK_THROWS_AS(digest_hex(text), base::Error);

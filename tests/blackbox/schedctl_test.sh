@@ -60,7 +60,7 @@ test_submitted_unit_is_kept_in_fleets_records() {
 test_records_written_by_others_are_understood() {
   start_store
   curl -fsS -o "$TMP/answer" -XPUT "$CLUSTEROS_ENDPOINTS$FLEET/machines/$ID/object" --data-urlencode \
-    'value={"ID":"'$ID'","PublicIP":"172.17.8.101","Metadata":{"disk":"ssd","az":"1"},"Version":"0.11.8"}'
+    'value={"ID":"'"$ID"'","PublicIP":"172.17.8.101","Metadata":{"disk":"ssd","az":"1"},"Version":"0.11.8"}'
   expect_eq "$(applet fleetctl list-machines)" \
     $'MACHINE\t\tIP\t\tMETADATA\n113f16a7...\t172.17.8.101\taz=1,disk=ssd'
   expect_eq "$(applet fleetctl list-machines --full --fields=machine --no-legend)" "$ID"
