@@ -128,7 +128,10 @@ test_header_without_guard() {
 
 test_tidy() {
   make_tree
+  put base/more.cc '#include "base/text.h"' 'std::string more() { return base::text(); }'
   passes tidy
+  # Both together, at the first attempt: one thing to remember.
+  expect_eq "$(find "$TMP/cache/lint" -type f | wc -l)" 1 "checks made"
   # A moved-from value is used, in a file that is checked together with a good one.
   put base/bad.cc '#include <string>' '#include <utility>' '#include "base/text.h"' \
     'std::string twice(std::string a) {' '  std::string b = std::move(a);' '  return a + b;' '}'
