@@ -9,8 +9,8 @@ hash of all it depends on: the files, our headers that they include (and theirs)
 What the SDK brings is in $CLUSTEROS_SDK's name. What passes is remembered, failures are looked at again.
 
 clang-tidy spends nearly all its time on the system's headers, again for every file. So the files of a folder are given
-to it together, as one file that includes them. Where that does not pass (a finding, or two files with the same name
-in an anonymous namespace) the halves are tried, down to single files: only what is found in a file alone is reported.
+to it together, as one file that includes them. Where that does not compile (two files with the same name in an
+anonymous namespace) the halves are tried, down to single files.
 """
 
 import concurrent.futures
@@ -175,7 +175,9 @@ class Runner:
         if self.remembered(check, "in halves"):
             return check.halves()
         result = subprocess.run(check.command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        halves = check.halves() if result.returncode != 0 else []
+        output = result.stdout + result.stderr
+        # A finding of a file that compiles is one; what does not compile together may do so apart.
+        halves = check.halves() if result.returncode != 0 and "[clang-diagnostic-error]" in output else []
         with self.lock:
             if result.returncode == 0:
                 self.mark(check, "passes").touch()
@@ -183,8 +185,9 @@ class Runner:
                 self.mark(check, "in halves").touch()
                 return halves
             else:
-                self.failed += check.files
-                print(f"--- {check.files[0]}\n{result.stdout}{result.stderr}".rstrip())
+                blamed = [f for f in check.files if re.search(rf"(^|/){re.escape(f)}:\d+", output, re.M)] or check.files
+                self.failed += blamed
+                print(f"--- {' '.join(blamed)}\n{output}".rstrip())
             self.done += len(check.files)
             print(f"[{self.known + self.done}/{self.total}] {check.files[-1]}", flush=True)
         return []
