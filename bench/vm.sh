@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Figures of the disk image from inside: the time from power-on to ready and the memory of an idle machine, on a fresh
-# disk, second boot (the first one makes partitions and keys). Prints one line a figure: NAME<tab>VALUE<tab>UNIT. Runs in
-# the SDK.
+# disk, second boot (the first one makes partitions and keys). Prints one Markdown table. Runs in the SDK.
 set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
 . "$ROOT/tools/qemu.sh"
@@ -11,8 +10,7 @@ usage() {
   cat <<'END'
 usage: bench/vm.sh
 
-Boots the disk image in out/ twice and prints figures, a line each: name, value, unit (separated by tabs). Takes some
-minutes where KVM does not work.
+Boots the disk image in out/ twice and prints its figures. Takes some minutes where KVM does not work.
 END
 }
 
@@ -44,8 +42,8 @@ boot_and_wait() {
   done
 }
 
-# figure NAME VALUE UNIT
-figure() { printf '%s\t%s\t%s\n' "$@"; }
+# figure NAME VALUE UNIT [GOAL]
+figure() { printf '| %s | %s | %s |\n' "$1" "$2${3:+ $3}" "${4:-}"; }
 
 # The times that systemd has kept, in microseconds since the kernel began; before that were firmware and loader.
 manager_property() { guest systemctl show --value --property "$1"; }
@@ -57,11 +55,14 @@ boot_and_wait >&2
 qemu_stop "$vm" 120 || die "the machine did not stop by itself"
 boot_and_wait >&2
 
+printf '| %s | %s | %s |\n' figure value goal --- --- ---
 figure "processor" "$(qemu_accel)" ""
 figure "boot, kernel to multi-user" "$(guest systemd-analyze time | sed -n 's/.*= \(.*\)/\1/p' | tr -d '\n')" ""
 figure "boot, kernel and initrd" "$(awk -v us="$(manager_property UserspaceTimestampMonotonic)" 'BEGIN { printf "%.1f", us / 1e6 }')" s
 figure "boot, kernel to ready" "$(awk -v us="$(manager_property FinishTimestampMonotonic)" 'BEGIN { printf "%.1f", us / 1e6 }')" s
 figure "memory in use, idle" "$(guest awk "'/^MemTotal/ {t=\$2} /^MemAvailable/ {a=\$2} END {printf \"%.0f\", (t-a)/1024}'" /proc/meminfo)" MiB
 status=$(guest sudo clusterctl status --json)
-jq -r '.units[] | select(.memory_bytes > 0) | ["RSS of \(.name)", (.memory_bytes / 1048576 * 10 | round / 10), "MiB"] | @tsv' <<<"$status"
-figure "RSS of our daemons together" "$(jq '.memory_bytes / 1048576 * 10 | round / 10' <<<"$status")" MiB
+while IFS=$'\t' read -r name mebibytes; do
+  figure "RSS of $name" "$mebibytes" MiB
+done < <(jq -r '.units[] | select(.memory_bytes > 0) | [.name, (.memory_bytes / 1048576 * 10 | round / 10)] | @tsv' <<<"$status")
+figure "RSS of our daemons together" "$(jq '.memory_bytes / 1048576 * 10 | round / 10' <<<"$status")" MiB "≤ 60 MB"

@@ -16,7 +16,7 @@ usage: ./dev test [--only TIER]… [--list] [--jobs N] [--verbose] [PATTERN…]
 Builds all that the tests need and runs them:
   build      the binary, the unit tests and the disk image can be built (what a tier needs is built in any case)
   lint       the checks of the sources (./dev lint --help)
-  unit       *_test.cc, the dev build
+  unit       *_test.cc, the release build: the code that users run
   asan       the same under AddressSanitizer and UndefinedBehaviorSanitizer
   blackbox   tests/blackbox and tests/lib: real clients against the binary
   lab        tests/lab: light nodes with a real systemd
@@ -226,7 +226,7 @@ main() {
     build_step "the release binary" tools/build.sh || { built='' && rm -f out/clusterctl; }
   fi
   if wants_tier lint && ((${#patterns[@]} == 0)); then lint_tier; fi
-  ! wants_tier unit || unit_tier unit dev
+  ! wants_tier unit || unit_tier unit release
   ! wants_tier asan || unit_tier asan asan
   for tier in blackbox lab vm; do
     wants_tier "$tier" || continue
