@@ -57,9 +57,9 @@ bool Statement::step() {
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
-  const Error error("use", database_->path(), sqlite3_errmsg(database_->handle()));
+  const std::string reason = sqlite3_errmsg(database_->handle());  // the reset below forgets it
   sqlite3_reset(statement_);
-  throw error;
+  throw Error("use", database_->path(), reason);
 }
 
 void Statement::run() {
@@ -89,9 +89,9 @@ bool Statement::is_null(int column) const {
 Database::Database(const std::string& path, bool full_sync) : path_(path) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (sqlite3_open_v2(path.c_str(), &database_, flags, nullptr) != SQLITE_OK) {
-    const Error error("open", path, database_ == nullptr ? "out of memory" : sqlite3_errmsg(database_));
+    const std::string reason = database_ == nullptr ? "out of memory" : sqlite3_errmsg(database_);
     sqlite3_close(database_);
-    throw error;
+    throw Error("open", path, reason);
   }
   try {
     sqlite3_busy_timeout(database_, 10'000);  // ms, when another process holds the lock

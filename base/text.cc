@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <format>
 
 #include "base/digest.h"
@@ -155,7 +156,7 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
       return std::nullopt;
   }
   if (total > 9.2e18L) return std::nullopt;
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(total + 0.5L));
+  return std::chrono::nanoseconds(std::llround(total));
 }
 
 std::string format_duration(std::chrono::seconds duration) {

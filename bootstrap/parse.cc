@@ -100,7 +100,7 @@ ParsedConfig parse_cloud_config(std::string_view text) {
 }
 
 std::string to_line(const Finding& finding, std::string_view file) {
-  const std::string remark = std::format("{}: {}", severity_name(finding.severity), finding.message);
+  std::string remark = std::format("{}: {}", severity_name(finding.severity), finding.message);
   if (finding.mark.line == 0) return remark;
   return std::format("{}:{}:{}: {}", file, finding.mark.line, finding.mark.column, remark);
 }
