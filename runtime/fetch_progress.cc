@@ -29,7 +29,7 @@ void ProgressLines::write(std::string_view text) const {
 
 std::string ProgressLines::text_of(std::size_t layer) const {
   const Line& line = lines_[layer];
-  const std::string head = std::format("layer {}/{} {}", layer + 1, lines_.size(), line.name);
+  std::string head = std::format("layer {}/{} {}", layer + 1, lines_.size(), line.name);
   const std::string amount = std::format("{} of {} ({}%)", base::format_size(line.bytes), base::format_size(line.size),
                                          percent(line.bytes, line.size));
   if (!line.started) return head + ": waiting";

@@ -135,7 +135,6 @@ int run_images(const base::Invocation& invocation) {
 
 // The reference that an argument means, also of an image whose files are damaged.
 std::string reference_to_remove(ImageStore& store, const std::string& text) {
-  std::string name;
   try {
     if (const auto image = store.find(text)) return image->reference;
   } catch (const base::Error& error) {

@@ -201,7 +201,7 @@ Launched launch(const ContainerSpec& spec, const CgroupPlan& plan, InitFiles fil
     }
     kill_and_reap(pid_fd, pid);
     cgroup.remove(1000);
-    if (reason) throw *reason;
+    if (reason) throw StartError(*reason);
     throw;
   }
   return {.pid = pid, .pid_fd = std::move(pid_fd), .channel = std::move(ours), .cgroup = std::move(cgroup)};

@@ -32,7 +32,7 @@ void print(const std::string& text) {
 }
 
 StateStore store_of(const base::Invocation& invocation) {
-  std::string root = invocation.get("root");
+  const std::string& root = invocation.get("root");
   if (!root.starts_with('/')) throw base::UsageError("--root '" + root + "': expected an absolute path");
   return StateStore(root);
 }
@@ -157,7 +157,7 @@ int exec(const base::Invocation& invocation) {
   StateStore store = store_of(invocation);
   ContainerState state = load(store, invocation.arguments.front());
   Process process = state.process;
-  std::string file = invocation.get("process");
+  const std::string& file = invocation.get("process");
   if (!file.empty()) {
     process = parse_oci_process(base::parse_json(base::read_file(file), file));
   } else {
@@ -214,7 +214,7 @@ int logged(const base::Invocation& invocation) {
   } catch (const base::Error& error) {
     text = error.what();
   }
-  std::string log = invocation.get("log");
+  const std::string& log = invocation.get("log");
   if (!log.empty()) {
     base::Json line = {{"level", "error"}, {"msg", text}, {"time", now_text()}};
     bool json = invocation.get("log-format") == "json";

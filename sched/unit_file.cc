@@ -24,9 +24,7 @@ class Parser {
         section_header();
       } else if (first == '#' || first == ';') {
         skip_comment();
-      } else if (!in_section_) {
-        take(1);
-      } else if (base::trim(rest_.substr(0, 1)).empty()) {
+      } else if (!in_section_ || base::trim(rest_.substr(0, 1)).empty()) {
         take(1);
       } else {
         option();
