@@ -97,11 +97,10 @@ Value dir_name(const Arguments& a, const Scope&) {
   std::vector<std::string> parts;
   for (std::string& part : base::split(path.substr(0, path.rfind('/') + 1), '/')) {
     if (part.empty() || part == ".") continue;
-    if (part != "..") {
-      parts.push_back(std::move(part));
-    } else if (!parts.empty() && parts.back() != "..") {
+    const bool climbs = part == "..";
+    if (climbs && !parts.empty() && parts.back() != "..") {
       parts.pop_back();
-    } else if (!rooted) {
+    } else if (!climbs || !rooted) {
       parts.push_back(std::move(part));
     }
   }
