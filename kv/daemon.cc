@@ -37,9 +37,10 @@ Daemon::Daemon(DaemonOptions options)
                      },
                      [this](const std::string& reason) { replica_.engine_failed(reason); }}),
       api_(replica_, log_.state().cluster_id, options_.name),
-      server_(loop_, server_options(), [this](base::HttpRequest request, std::shared_ptr<base::HttpReply> reply) {
-        api_.handle(request, reply);
-      }) {
+      server_(loop_, server_options(),
+              [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
+                api_.handle(request, reply);
+              }) {
   replica_.attach(engine_);
   replica_.on_failure([this] {
     failure_ = replica_.failure();
