@@ -109,60 +109,72 @@ class Connection : public std::enable_shared_from_this<Connection> {
   HttpRequest request_;
 };
 
+// Knows its connection only while that lives: whoever keeps a reply may keep it longer than server and loop.
 class Reply : public HttpReply {
  public:
-  explicit Reply(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  explicit Reply(const std::shared_ptr<Connection>& connection) : connection_(connection) {}
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
   ~Reply() override {
     if (!answered_) {
-      send({500, {}, "no answer\n"});
+      send_once({500, {}, "no answer\n"});
     } else if (streaming_) {
-      connection_->close();  // a stream that nobody finished: the client must see that it was cut
+      // A stream that nobody finished: the client must see that it was cut.
+      if (const auto connection = connection_.lock()) connection->close();
     }
   }
 
-  void send(HttpResponse response) override {
-    if (answered_) return;
-    answered_ = true;
-    const bool bodyless = response.status == 204 || response.status == 304;
-    std::string framing = bodyless ? "" : std::format("Content-Length: {}\r\n", response.body.size());
-    if (!connection_->keep_alive) framing += "Connection: close\r\n";
-    std::string text = head_text(response, framing);
-    if (!bodyless && !connection_->head_request) text += response.body;
-    connection_->queue(std::move(text));
-    connection_->end_of_answer();
-  }
+  void send(HttpResponse response) override { send_once(response); }
 
   void start(HttpResponse head) override {
-    if (answered_) return;
+    const auto connection = connection_.lock();
+    if (answered_ || !connection) return;
     answered_ = true;
     streaming_ = true;
     // An HTTP/1.0 client knows no chunks: the end of the connection ends the body.
-    if (!connection_->chunked_allowed) connection_->keep_alive = false;
-    connection_->queue(
-        head_text(head, connection_->chunked_allowed ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n"));
+    if (!connection->chunked_allowed) connection->keep_alive = false;
+    connection->queue(
+        head_text(head, connection->chunked_allowed ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n"));
   }
 
   void write(std::string data) override {
-    if (!streaming_ || data.empty() || connection_->head_request) return;
-    connection_->queue(connection_->chunked_allowed ? std::format("{:x}\r\n{}\r\n", data.size(), data)
-                                                    : std::move(data));
+    const auto connection = connection_.lock();
+    if (!streaming_ || !connection || data.empty() || connection->head_request) return;
+    connection->queue(connection->chunked_allowed ? std::format("{:x}\r\n{}\r\n", data.size(), data) : std::move(data));
   }
 
   void finish() override {
-    if (!streaming_) return;
+    const auto connection = connection_.lock();
+    if (!streaming_ || !connection) return;
     streaming_ = false;
-    if (connection_->chunked_allowed && !connection_->head_request) connection_->queue("0\r\n\r\n");
-    connection_->end_of_answer();
+    if (connection->chunked_allowed && !connection->head_request) connection->queue("0\r\n\r\n");
+    connection->end_of_answer();
   }
 
-  std::size_t pending_bytes() const override { return connection_->pending_bytes(); }
+  std::size_t pending_bytes() const override {
+    const auto connection = connection_.lock();
+    return connection ? connection->pending_bytes() : 0;
+  }
 
-  void on_close(std::function<void()> callback) override { connection_->on_close = std::move(callback); }
+  void on_close(std::function<void()> callback) override {
+    if (const auto connection = connection_.lock()) connection->on_close = std::move(callback);
+  }
 
  private:
-  std::shared_ptr<Connection> connection_;
+  void send_once(const HttpResponse& response) {
+    const auto connection = connection_.lock();
+    if (answered_ || !connection) return;
+    answered_ = true;
+    const bool bodyless = response.status == 204 || response.status == 304;
+    std::string framing = bodyless ? "" : std::format("Content-Length: {}\r\n", response.body.size());
+    if (!connection->keep_alive) framing += "Connection: close\r\n";
+    std::string text = head_text(response, framing);
+    if (!bodyless && !connection->head_request) text += response.body;
+    connection->queue(std::move(text));
+    connection->end_of_answer();
+  }
+
+  std::weak_ptr<Connection> connection_;
   bool answered_ = false;
   bool streaming_ = false;
 };

@@ -15,7 +15,7 @@
 namespace base {
 
 // The answer to one request, given now or later. Exactly one of send() or start() is called; a reply that is dropped
-// without either answers 500. Calls after the client has gone do nothing.
+// without either answers 500. Calls after the client, the server or the loop has gone do nothing.
 class HttpReply {
  public:
   virtual ~HttpReply() = default;
