@@ -79,6 +79,12 @@ struct ImageStore::State {
     made = true;
   }
 
+  static std::int64_t format_of(base::Database& opened) {
+    base::Statement version(opened, "PRAGMA user_version");
+    version.step();
+    return version.integer(0);
+  }
+
   // Null when there is no store yet and `create` is false.
   base::Database* open(bool create) {
     if (database) return database.get();
@@ -86,10 +92,7 @@ struct ImageStore::State {
     if (!create && !base::exists(path)) return nullptr;
     make_directories();
     database = std::make_unique<base::Database>(path, true);
-    base::Statement version(*database, "PRAGMA user_version");
-    version.step();
-    const std::int64_t found = version.integer(0);
-    version.reset();
+    const std::int64_t found = format_of(*database);
     if (found > kSchemaVersion) {
       database.reset();
       throw base::Error("open", path,
