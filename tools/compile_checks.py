@@ -50,6 +50,11 @@ def flags_of(entry):
     return flags
 
 
+def portable(flags, sources):
+    """The flags without the place of the checkout, so that every clone knows what passed in another."""
+    return [flag.replace(str(sources.root), ".") for flag in flags]
+
+
 def hash_of(*parts):
     digest = hashlib.sha256()
     for part in parts:
@@ -125,7 +130,7 @@ def tidy_checks(build, wanted, sources, scratch):
             command.append(f"--header-filter={re.escape(str(sources.root))}/({rooms})/.*")
             command.append(f"--config-file={sources.root}/.clang-tidy")
         command += [main, "--", *flags[files[0]]]
-        result = Check(files, hash_of("tidy", *map(sources.closure, files), settings, *flags[files[0]], len(files) > 1), command)
+        result = Check(files, hash_of("tidy", *map(sources.closure, files), settings, *portable(flags[files[0]], sources), len(files) > 1), command)
         if len(files) > 1:
             middle = len(files) // 2
             result.halves = lambda: [check(files[:middle]), check(files[middle:])]
@@ -146,7 +151,7 @@ def header_checks(build, wanted, sources, scratch):
     for path in sorted(wanted or tracked(".h")):
         text = f'#include "{path}"\n#include "{path}"\n'
         command = ["bash", "-c", 'printf %s "$0" | g++ "$@" -fsyntax-only -x c++ -', text, *flags]
-        yield Check([path], hash_of("headers", sources.closure(path), *flags), command)
+        yield Check([path], hash_of("headers", sources.closure(path), *portable(flags, sources)), command)
 
 
 class Runner:
