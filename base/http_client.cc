@@ -122,7 +122,7 @@ error_code HttpClient::State::step(milliseconds limit, const std::string& what, 
   });
   const auto deadline = std::chrono::steady_clock::now() + limit;
   bool late = false;
-  while (!done) {
+  while (!done) {  // NOLINT(bugprone-infinite-loop): the callback sets it, inside of run_one()
     if (limit == kForever || late) {
       context.run_one();
     } else if (context.run_one_until(deadline) == 0) {
@@ -261,7 +261,7 @@ HttpClient::HttpClient(HttpClientOptions options) : state_(std::make_unique<Stat
 
 HttpClient::~HttpClient() = default;
 
-void HttpClient::stream(const Url& url, HttpRequest request, milliseconds io_timeout,
+void HttpClient::stream(const Url& url, const HttpRequest& request, milliseconds io_timeout,
                         const std::function<bool(const HttpResponse&)>& on_head,
                         const std::function<bool(std::string_view)>& on_data) {
   check_request(request);
@@ -277,11 +277,11 @@ void HttpClient::stream(const Url& url, HttpRequest request, milliseconds io_tim
   }
 }
 
-HttpResponse HttpClient::request(const Url& url, HttpRequest request) {
+HttpResponse HttpClient::request(const Url& url, const HttpRequest& request) {
   HttpResponse response;
   const std::size_t limit = state_->options.max_body_bytes;
   stream(
-      url, std::move(request), state_->options.io_timeout,
+      url, request, state_->options.io_timeout,
       [&](const HttpResponse& head) {
         response = head;
         return true;
@@ -296,13 +296,13 @@ HttpResponse HttpClient::request(const Url& url, HttpRequest request) {
   return response;
 }
 
-HttpResponse HttpClient::request_unix(const std::string& socket_path, HttpRequest request) {
+HttpResponse HttpClient::request_unix(const std::string& socket_path, const HttpRequest& request) {
   Url url;
   url.scheme = "unix";
   url.host = "localhost";
   url.port = 80;
   url.path = socket_path;
-  return this->request(url, std::move(request));
+  return this->request(url, request);
 }
 
 void HttpClient::cancel() {

@@ -33,14 +33,14 @@ class HttpClient {
 
   // `url` gives scheme (http, https), host and port; request.target the path. Redirects are the caller's (they differ
   // in what may follow). A status of 400 or more is a value. Throws Error when there was no whole answer.
-  HttpResponse request(const Url& url, HttpRequest request);
+  HttpResponse request(const Url& url, const HttpRequest& request);
 
   // The same over a unix socket.
-  HttpResponse request_unix(const std::string& socket_path, HttpRequest request);
+  HttpResponse request_unix(const std::string& socket_path, const HttpRequest& request);
 
   // Streams the body: `on_head` gets status and headers (body empty), `on_data` each piece; either returns false to end
   // the exchange early. `io_timeout` 0 in this call means: wait for ever (watches), ended by cancel().
-  void stream(const Url& url, HttpRequest request, std::chrono::milliseconds io_timeout,
+  void stream(const Url& url, const HttpRequest& request, std::chrono::milliseconds io_timeout,
               const std::function<bool(const HttpResponse&)>& on_head,
               const std::function<bool(std::string_view)>& on_data);
 

@@ -1,6 +1,7 @@
 #include "kv/tree.h"
 
 #include <cassert>
+#include <utility>
 
 namespace kv {
 

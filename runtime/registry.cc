@@ -133,7 +133,7 @@ struct Registry::State {
     };
     try {
       client.stream(
-          url, std::move(request), kIoTimeout,
+          url, request, kIoTimeout,
           [&](const base::HttpResponse& head) {
             answer.head = head;
             return guarded([&] {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <format>
 #include <map>
+#include <utility>
 
 #include "base/table.h"
 #include "base/text.h"
