@@ -91,6 +91,11 @@ struct ImageStore::State {
     const std::string path = root + "/images.db";
     if (!create && !base::exists(path)) return nullptr;
     make_directories();
+    // Two that make the database at once would each find the other in the way, and SQLite does not wait then.
+    const base::Fd one_at_a_time = base::open_directory(root);
+    while (flock(one_at_a_time.get(), LOCK_EX) != 0) {
+      if (errno != EINTR) base::throw_errno("lock", root);
+    }
     database = std::make_unique<base::Database>(path, true);
     const std::int64_t found = format_of(*database);
     if (found > kSchemaVersion) {

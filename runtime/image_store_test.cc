@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <format>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -201,6 +204,31 @@ TEST_CASE_FIXTURE(StoreFixture, "nobody but the owner can walk to the layers") {
   struct stat status{};
   REQUIRE(stat(store.root().c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == 0700);
+}
+
+TEST_CASE("many threads that make the same store do not get into each other's way") {
+  for (int round = 0; round < 20; ++round) {
+    const base::TempDir directory;
+    const std::string root = directory.path() + "/store";
+    std::atomic<int> failures = 0;
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+          try {
+            ImageStore store(root);
+            Image image;
+            image.reference = "example.com/app:latest";
+            image.digest = "sha256:0";
+            store.save(image);
+          } catch (const std::exception&) {
+            ++failures;
+          }
+        });
+      }
+    }
+    CHECK(failures == 0);
+  }
 }
 
 }  // namespace runtime
