@@ -155,8 +155,10 @@ test_ttl_ends_a_key() {
 test_kill_9_under_load_loses_nothing_answered() {
   start_kvd
   local round writer
+  local -a writers
   for round in 1 2 3; do
     : >"$TMP/acknowledged-$round"
+    writers=()
     for writer in 1 2 3 4; do
       (
         n=0
@@ -165,9 +167,12 @@ test_kill_9_under_load_loses_nothing_answered() {
           n=$((n + 1))
         done
       ) &
+      writers+=($!)
     done
     wait_until 30 bash -c "(( \$(wc -l <$TMP/acknowledged-$round) > 150 ))"
     stop_daemon "$PID" KILL
+    # They end with the store; the next one must not be there before.
+    wait "${writers[@]}" || true
     start_kvd
   done
   curl -s "$KEYS/load?recursive=true" | grep -o '"key":"[^"]*","value":"[^"]*"' |
