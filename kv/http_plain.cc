@@ -2,6 +2,7 @@
 
 #include <format>
 
+#include "base/text.h"
 #include "kv/go_text.h"
 
 namespace kv {
@@ -39,6 +40,20 @@ base::HttpResponse json_response(std::string body) {
   response.headers.set("Content-Type", "application/json");
   response.body = std::move(body);
   return response;
+}
+
+base::HttpResponse message_error(int status, std::string_view text) {
+  base::HttpResponse response = json_response("{\"message\":" + json_quoted(text) + "}");
+  response.status = status;
+  return response;
+}
+
+bool allow_methods(const base::HttpRequest& request, std::string_view methods, base::HttpReply& reply) {
+  for (const std::string& one : base::split(methods, ',')) {
+    if (one == request.method) return true;
+  }
+  reply.send(method_not_allowed(methods));
+  return false;
 }
 
 }  // namespace kv
