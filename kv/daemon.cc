@@ -36,7 +36,7 @@ Daemon::Daemon(DaemonOptions options)
                        engine_.checkpointed(position.applied_index);
                      },
                      [this](const std::string& reason) { replica_.engine_failed(reason); }}),
-      api_(replica_, loop_, log_.state().cluster_id, {.name = options_.name}),
+      api_(replica_, loop_, log_.state().cluster_id, options_.api),
       server_(loop_, server_options(),
               [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
                 api_.handle(request, reply);
