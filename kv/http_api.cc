@@ -39,7 +39,7 @@ HttpApi::HttpApi(Replica& replica, std::uint64_t cluster_id, std::string name)
 
 void HttpApi::handle(const base::HttpRequest& request, const ReplyPtr& reply) {
   std::optional<std::string> path = decoded_path(request);
-  if (!path) return reply->send(plain_error(400, "400 Bad Request"));
+  if (!path) return reply->send(bad_request());
   std::string clean = clean_url_path(*path);
   if (clean != *path) return reply->send(moved_permanently(request, clean));
   route(request, clean, reply);
