@@ -45,7 +45,7 @@ void HttpApi::handle(const base::HttpRequest& request, const ReplyPtr& plain_rep
   ReplyPtr reply = cors_.wrap(request, plain_reply);
   if (request.method == "OPTIONS") return reply->send({});
   std::optional<std::string> path = decoded_path(request);
-  if (!path) return reply->send(plain_error(400, "400 Bad Request"));
+  if (!path) return reply->send(bad_request());
   std::string clean = clean_url_path(*path);
   if (clean != *path) return reply->send(moved_permanently(request, clean));
   route(request, clean, reply);

@@ -16,6 +16,14 @@ base::HttpResponse plain_error(int status, std::string_view text) {
   return response;
 }
 
+base::HttpResponse bad_request() {
+  base::HttpResponse response;
+  response.status = 400;
+  response.headers.set("Content-Type", "text/plain; charset=utf-8");
+  response.body = "400 Bad Request";
+  return response;
+}
+
 base::HttpResponse method_not_allowed(std::string_view allow) {
   base::HttpResponse response = plain_error(405, "Method Not Allowed");
   response.headers.set("Allow", allow);

@@ -12,6 +12,9 @@ namespace kv {
 // http.Error: text/plain, the text and a newline.
 base::HttpResponse plain_error(int status, std::string_view text);
 
+// What is no HTTP: as Go's server answers before any handler.
+base::HttpResponse bad_request();
+
 // 405 with Allow: "GET,HEAD".
 base::HttpResponse method_not_allowed(std::string_view allow);
 
