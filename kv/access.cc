@@ -51,7 +51,7 @@ Credentials credentials_of(const base::HttpRequest& request) {
 AccessControl::AccessControl(const Store& store, Post post, base::Random& random)
     : state_(store), passwords_(std::move(post), random) {}
 
-void AccessControl::identify(const Credentials& who, std::function<void(Access, const std::string&)> done) {
+void AccessControl::identify(const Credentials& who, const std::function<void(Access, const std::string&)>& done) {
   if (who.authorization.empty() && !who.certificate_name.empty()) {
     bool known = state_.user(who.certificate_name) != nullptr;
     return done(known ? Access::kGranted : Access::kDenied, who.certificate_name);
@@ -80,7 +80,8 @@ bool AccessControl::may(const std::string& user, const std::string& key, bool wr
   return false;
 }
 
-void AccessControl::check_key(const Credentials& who, const std::string& key, bool write, bool recursive, Done done) {
+void AccessControl::check_key(const Credentials& who, const std::string& key, bool write, bool recursive,
+                              const Done& done) {
   if (!enabled()) return done(Access::kGranted);
   if (who.authorization.empty() && who.certificate_name.empty()) {
     const Stored<Role>* guest = state_.role(std::string(kGuestRole));
@@ -93,7 +94,7 @@ void AccessControl::check_key(const Credentials& who, const std::string& key, bo
   });
 }
 
-void AccessControl::check_root(const Credentials& who, Done done) {
+void AccessControl::check_root(const Credentials& who, const Done& done) {
   if (!enabled()) return done(Access::kGranted);
   identify(who, [this, done](Access access, const std::string& name) {
     const Stored<User>* user = access == Access::kGranted ? state_.user(name) : nullptr;

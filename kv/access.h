@@ -38,15 +38,15 @@ class AccessControl {
   bool enabled() { return state_.enabled(); }
 
   // `done` is called before the call returns unless a password must be hashed. `key`: the URL's path after "/v2/keys".
-  void check_key(const Credentials& who, const std::string& key, bool write, bool recursive, Done done);
-  void check_root(const Credentials& who, Done done);
+  void check_key(const Credentials& who, const std::string& key, bool write, bool recursive, const Done& done);
+  void check_root(const Credentials& who, const Done& done);
 
   AuthState& state() { return state_; }
   Passwords& passwords() { return passwords_; }
 
  private:
   // `done` gets the user's name, once the password was found right.
-  void identify(const Credentials& who, std::function<void(Access, const std::string& user)> done);
+  void identify(const Credentials& who, const std::function<void(Access, const std::string& user)>& done);
   bool may(const std::string& user, const std::string& key, bool write, bool recursive);
 
   AuthState state_;

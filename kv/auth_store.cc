@@ -35,7 +35,7 @@ std::string role_key(const std::string& name) {
 }  // namespace
 
 // etcd makes these four on the first change, each with an index of its own.
-void AuthStore::with_directories(std::size_t step, Done done) {
+void AuthStore::with_directories(std::size_t step, const Done& done) {
   static constexpr std::array<std::string_view, 4> kKeys{kAuthKey, kUsersKey, kRolesKey, kAuthEnabledKey};
   while (step < kKeys.size() && replica_.store().peek(std::string(kKeys.at(step)))) ++step;
   if (step == kKeys.size()) return done(std::nullopt);
@@ -50,7 +50,7 @@ void AuthStore::with_directories(std::size_t step, Done done) {
   });
 }
 
-void AuthStore::write(Operation operation, const std::string& key, const std::string& value, Done done) {
+void AuthStore::write(Operation operation, const std::string& key, const std::string& value, const Done& done) {
   with_directories(0, [this, operation, key, value, done](const std::optional<AuthFailure>& failure) {
     if (failure) return done(failure);
     Command command{.operation = operation, .key = key, .value = value};
@@ -66,7 +66,8 @@ void AuthStore::swap(const std::string& key, const std::string& value, std::uint
   replica_.write(command, std::move(done));
 }
 
-void AuthStore::with_hash(const std::string& password, std::function<void(const AuthResult<std::string>&)> done) {
+void AuthStore::with_hash(const std::string& password,
+                          const std::function<void(const AuthResult<std::string>&)>& done) {
   if (password.contains('\0')) return done({AuthError{400, "A password cannot contain NUL characters"}});
   access_.passwords().hash(password, [done](const std::string& hash) {
     if (hash.empty()) return done({AuthError{503, "Too many passwords wait to be hashed"}});
@@ -74,7 +75,7 @@ void AuthStore::with_hash(const std::string& password, std::function<void(const 
   });
 }
 
-void AuthStore::create_user(User user, UserDone done) {
+void AuthStore::create_user(User user, const UserDone& done) {
   attach_root_role(user);
   if (user.password.empty()) {
     return done({AuthError{400, std::format("Cannot create user {} with an empty password", user.name)}});
@@ -93,7 +94,7 @@ void AuthStore::create_user(User user, UserDone done) {
   });
 }
 
-void AuthStore::create_or_update_user(const User& user, UserDone done) {
+void AuthStore::create_or_update_user(const User& user, const UserDone& done) {
   replica_.barrier([this, user, done](const std::optional<StoreError>& error) {
     if (error) return done({*error});
     if (access_.state().user(user.name) == nullptr) return create_user(user, done);
@@ -101,7 +102,7 @@ void AuthStore::create_or_update_user(const User& user, UserDone done) {
   });
 }
 
-void AuthStore::update_user(const User& change, UserDone done) {
+void AuthStore::update_user(const User& change, const UserDone& done) {
   if (change.password.empty()) return put_user(change, "", 0, done);
   with_hash(change.password, [this, change, done](const AuthResult<std::string>& hash) {
     if (hash.failure) return done({hash.failure});
@@ -109,7 +110,7 @@ void AuthStore::update_user(const User& change, UserDone done) {
   });
 }
 
-void AuthStore::put_user(const User& change, const std::string& hash, int tries, UserDone done) {
+void AuthStore::put_user(const User& change, const std::string& hash, int tries, const UserDone& done) {
   replica_.barrier([this, change, hash, tries, done](const std::optional<StoreError>& error) {
     if (error) return done({*error});
     const Stored<User>* old = access_.state().user(change.name);
@@ -132,7 +133,7 @@ void AuthStore::put_user(const User& change, const std::string& hash, int tries,
   });
 }
 
-void AuthStore::delete_user(const std::string& name, Done done) {
+void AuthStore::delete_user(const std::string& name, const Done& done) {
   if (access_.enabled() && name == kRootUser) {
     return done(AuthError{403, "Cannot delete root user while auth is enabled."});
   }
@@ -145,7 +146,7 @@ void AuthStore::delete_user(const std::string& name, Done done) {
   });
 }
 
-void AuthStore::create_role(const Role& role, RoleDone done) {
+void AuthStore::create_role(const Role& role, const RoleDone& done) {
   if (role.name == kRootRole) return done({root_is_fixed()});
   write(Operation::kCreate, role_key(role.name), role_json(role),
         [role, done](const std::optional<AuthFailure>& failure) {
@@ -157,12 +158,12 @@ void AuthStore::create_role(const Role& role, RoleDone done) {
         });
 }
 
-void AuthStore::update_role(const Role& change, RoleDone done) {
+void AuthStore::update_role(const Role& change, const RoleDone& done) {
   if (change.name == kRootRole) return done({root_is_fixed()});
-  put_role(change, 0, std::move(done));
+  put_role(change, 0, done);
 }
 
-void AuthStore::put_role(const Role& change, int tries, RoleDone done) {
+void AuthStore::put_role(const Role& change, int tries, const RoleDone& done) {
   replica_.barrier([this, change, tries, done](const std::optional<StoreError>& error) {
     if (error) return done({*error});
     const Stored<Role>* old = access_.state().role(change.name);
@@ -184,7 +185,7 @@ void AuthStore::put_role(const Role& change, int tries, RoleDone done) {
   });
 }
 
-void AuthStore::delete_role(const std::string& name, Done done) {
+void AuthStore::delete_role(const std::string& name, const Done& done) {
   if (name == kRootRole) return done(root_is_fixed());
   write(Operation::kDelete, role_key(name), "", [name, done](const std::optional<AuthFailure>& failure) {
     if (is_code(failure, ErrorCode::kKeyNotFound)) {
@@ -195,7 +196,7 @@ void AuthStore::delete_role(const std::string& name, Done done) {
   });
 }
 
-void AuthStore::enable(Done done) {
+void AuthStore::enable(const Done& done) {
   if (access_.enabled()) return done(AuthError{409, "already enabled"});
   replica_.barrier([this, done](const std::optional<StoreError>& error) {
     if (error || access_.state().user(std::string(kRootUser)) == nullptr) {
@@ -217,7 +218,7 @@ void AuthStore::enable(Done done) {
   });
 }
 
-void AuthStore::disable(Done done) {
+void AuthStore::disable(const Done& done) {
   if (!access_.enabled()) return done(AuthError{409, "already disabled"});
   write(Operation::kUpdate, std::string(kAuthEnabledKey), "false", [done](const std::optional<AuthFailure>& failure) {
     if (!failure) base::log_info("auth: disabled");

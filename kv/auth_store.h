@@ -36,26 +36,26 @@ class AuthStore {
   AuthStore(Replica& replica, AccessControl& access) : replica_(replica), access_(access) {}
 
   // `user.password` is the password itself.
-  void create_user(User user, UserDone done);
-  void create_or_update_user(const User& user, UserDone done);
-  void update_user(const User& change, UserDone done);
-  void delete_user(const std::string& name, Done done);
+  void create_user(User user, const UserDone& done);
+  void create_or_update_user(const User& user, const UserDone& done);
+  void update_user(const User& change, const UserDone& done);
+  void delete_user(const std::string& name, const Done& done);
 
-  void create_role(const Role& role, RoleDone done);
-  void update_role(const Role& change, RoleDone done);
-  void delete_role(const std::string& name, Done done);
+  void create_role(const Role& role, const RoleDone& done);
+  void update_role(const Role& change, const RoleDone& done);
+  void delete_role(const std::string& name, const Done& done);
 
-  void enable(Done done);
-  void disable(Done done);
+  void enable(const Done& done);
+  void disable(const Done& done);
 
  private:
-  void with_hash(const std::string& password, std::function<void(const AuthResult<std::string>&)> done);
-  void with_directories(std::size_t step, Done done);
-  void write(Operation operation, const std::string& key, const std::string& value, Done done);
+  void with_hash(const std::string& password, const std::function<void(const AuthResult<std::string>&)>& done);
+  void with_directories(std::size_t step, const Done& done);
+  void write(Operation operation, const std::string& key, const std::string& value, const Done& done);
   // kCompareAndSwap with the index.
   void swap(const std::string& key, const std::string& value, std::uint64_t index, Replica::Done done);
-  void put_user(const User& change, const std::string& hash, int tries, UserDone done);
-  void put_role(const Role& change, int tries, RoleDone done);
+  void put_user(const User& change, const std::string& hash, int tries, const UserDone& done);
+  void put_role(const Role& change, int tries, const RoleDone& done);
 
   Replica& replica_;
   AccessControl& access_;

@@ -111,12 +111,12 @@ struct Fixture {
     }
     return wait(result);
   }
-  std::optional<AuthFailure> run(void (kv::AuthStore::*change)(kv::AuthStore::Done)) {
+  std::optional<AuthFailure> run(void (kv::AuthStore::*change)(const kv::AuthStore::Done&)) {
     std::optional<std::optional<AuthFailure>> result;
     (auth.*change)([&](const std::optional<AuthFailure>& failure) { result = failure; });
     return wait(result);
   }
-  std::optional<AuthFailure> remove(void (kv::AuthStore::*change)(const std::string&, kv::AuthStore::Done),
+  std::optional<AuthFailure> remove(void (kv::AuthStore::*change)(const std::string&, const kv::AuthStore::Done&),
                                     const std::string& name) {
     std::optional<std::optional<AuthFailure>> result;
     (auth.*change)(name, [&](const std::optional<AuthFailure>& failure) { result = failure; });

@@ -44,9 +44,9 @@ TEST_CASE("go_json: syntax errors in encoding/json's words") {
 }
 
 TEST_CASE("go_json: depth has a bound") {
-  CHECK(kv::json_syntax_error(std::string(10'001, '[')) == "exceeded max depth");
-  CHECK(kv::json_syntax_error(std::string(10'000, '[') + std::string(10'000, ']')).empty());
-  CHECK_FALSE(kv::decode_first_json(std::string(1'000, '[') + std::string(1'000, ']')));
+  CHECK(kv::json_syntax_error(std::string(1'001, '[')) == "exceeded max depth");
+  CHECK(kv::json_syntax_error(std::string(1'000, '[') + std::string(1'000, ']')).empty());
+  CHECK_FALSE(kv::decode_first_json(std::string(100, '[') + std::string(100, ']')));
 }
 
 TEST_CASE("go_json: a decoder reads the first value and no further") {

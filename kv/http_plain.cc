@@ -1,8 +1,8 @@
 #include "kv/http_plain.h"
 
+#include <algorithm>
 #include <format>
 
-#include "base/text.h"
 #include "kv/go_text.h"
 
 namespace kv {
@@ -57,8 +57,10 @@ base::HttpResponse message_error(int status, std::string_view text) {
 }
 
 bool allow_methods(const base::HttpRequest& request, std::string_view methods, base::HttpReply& reply) {
-  for (const std::string& one : base::split(methods, ',')) {
+  for (std::string_view rest = methods; !rest.empty();) {
+    std::string_view one = rest.substr(0, rest.find(','));
     if (one == request.method) return true;
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
   }
   reply.send(method_not_allowed(methods));
   return false;

@@ -99,7 +99,7 @@ std::string parse(std::string_view text, ParsedUrl& url) {
   if (std::ranges::any_of(text, is_control)) return "net/url: invalid control character in URL";
   std::string_view rest = text;
   if (!take_scheme(rest, url.scheme)) return "missing protocol scheme";
-  std::size_t tail = std::min(rest.find_first_of("?"), rest.size());
+  std::size_t tail = std::min(rest.find('?'), rest.size());
   url.tail = rest.substr(tail);
   rest = rest.substr(0, tail);
   if (!rest.starts_with('/')) {
