@@ -11,7 +11,6 @@ namespace kv {
 
 namespace {
 
-constexpr std::string_view kMembersKey = "/0/members";
 constexpr std::string_view kVersionKey = "/0/version";
 
 std::uint64_t first_eight_bytes(std::string_view hash) {
@@ -95,6 +94,11 @@ std::vector<Member> members_of(const Store& store) {
   }
   std::ranges::sort(members, {}, &Member::id);
   return members;
+}
+
+Command create_member(const Member& member) {
+  return put(Operation::kCreate, std::format("{}/{}/raftAttributes", kMembersKey, id_text(member.id)),
+             raft_attributes(member), 0);
 }
 
 std::vector<Command> member_commands(const Store& store, const Member& self, std::int64_t now) {

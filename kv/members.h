@@ -16,6 +16,8 @@ namespace kv {
 inline constexpr std::string_view kApiServerVersion = "3.4.23";
 inline constexpr std::string_view kApiClusterVersion = "3.4.0";
 
+inline constexpr std::string_view kMembersKey = "/0/members";
+
 struct Member {
   std::uint64_t id = 0;
   std::string name = {};
@@ -34,6 +36,9 @@ std::uint64_t cluster_id(std::vector<std::uint64_t> member_ids);
 
 // Sorted by id.
 std::vector<Member> members_of(const Store& store);
+
+// Makes a member and its peer URLs known. No time is in it: all members of a new cluster make the same bytes.
+Command create_member(const Member& member);
 
 // What must be proposed so that the store knows the cluster's version and this member as it is now; nothing when it
 // does already. On a fresh store that is three commands, so that the first user's write has index 4, as in etcd.

@@ -1,6 +1,6 @@
 #pragma once
-// The C side of raft_core.h: libraft's header (0.22) does not compile as C++, so one C file (raft_shim.c) includes it and
-// gives these flat structures to the C++ side. Nothing but raft_core.cc includes this header.
+// The C side of raft_core.h: libraft's header (0.22) does not compile as C++, so one C file (raft_shim.c) includes it
+// and gives these flat structures to the C++ side. Nothing but raft_core.cc includes this header.
 //
 // Source: cowsql/raft 0.22.1, include/raft.h. Every function returns 0 or a libraft error code (raft_shim_error()).
 
