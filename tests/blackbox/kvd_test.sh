@@ -306,7 +306,7 @@ test_members_stats_version_health_metrics() {
   expect_eq "$(curl -s "$URL/version")" '{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}'
   expect_eq "$(curl -s "$URL/health")" '{"health":"true"}'
   expect_match "$(curl -s "$URL/metrics")" 'etcd_server_has_leader 1'
-  expect_eq "$(status "$URL/v2/members" -XPOST -d '{}')" 405
+  expect_eq "$(status "$URL/v2/members" -XPOST -d '{}')" 415
   curl -s "$KEYS/none" >/dev/null
   expect_match "$(curl -s "$URL/v2/stats/store")" '"getsFail":1'
 }
