@@ -1,6 +1,7 @@
 // One coroutine reads a connection's requests one after the other; answers go through an output queue, so that a
 // handler can answer later and a stream can be written from anywhere on the loop. While an answer is pending the socket
-// is watched for its end, since a long poll must be forgotten when its client goes.
+// is watched for its end, since a long poll must be forgotten when its client goes. Under TLS only reading tells
+// whether bytes are an end, so there the watch reads ahead into the buffer of the next request.
 #include "base/http_server.h"
 
 #include <sys/socket.h>
@@ -23,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/http_stream.h"
 #include "base/log.h"
 
 namespace base {
@@ -30,11 +32,14 @@ namespace base {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
-using Socket = asio::generic::stream_protocol::socket;
+using Socket = HttpStream::Socket;
 
 namespace {
 
 class Connection;
+
+constexpr std::size_t kReadAheadBytes = 4096;
+constexpr std::chrono::milliseconds kGoodbyeTime{1000};
 
 std::string date_now() {
   return std::format("{:%a, %d %b %Y %H:%M:%S} GMT",
@@ -68,13 +73,15 @@ struct HttpServer::State {
   std::vector<std::shared_ptr<asio::local::stream_protocol::acceptor>> unix_acceptors;
   std::set<std::shared_ptr<Connection>> connections;
   bool closed = false;
+  std::chrono::steady_clock::time_point next_complaint{};  // about a handshake, into the log
 };
 
 namespace {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer);
+  Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer,
+             std::shared_ptr<TlsContexts> tls);
 
   asio::awaitable<void> serve();
   void close();
@@ -83,7 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void queue(std::string data);
   void end_of_answer();
   void watch_for_close();
-  bool is_open() const { return socket_.is_open(); }
+  bool is_open() { return stream_.socket().is_open(); }
   std::size_t pending_bytes() const { return pending_; }
 
   bool head_request = false;
@@ -92,15 +99,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::function<void()> on_close;
 
  private:
+  asio::awaitable<bool> shake_hands();
   asio::awaitable<bool> read_request();
+  void close_after(std::chrono::milliseconds time);
+  void watch_tls_for_close();
   void refuse(int status, std::string_view reason);
   void write_next();
 
   std::shared_ptr<HttpServer::State> server_;
-  Socket socket_;
+  HttpStream stream_;
   std::string peer_;
+  std::shared_ptr<TlsContexts> tls_;
   asio::steady_timer deadline_;
   asio::steady_timer answered_;
+  asio::steady_timer read_ahead_;
+  bool reading_ahead_ = false;
   beast::flat_buffer buffer_;
   std::deque<std::string> output_;
   std::size_t pending_ = 0;
@@ -179,25 +192,29 @@ class Reply : public HttpReply {
   bool streaming_ = false;
 };
 
-Connection::Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer)
+Connection::Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer,
+                       std::shared_ptr<TlsContexts> tls)
     : server_(std::move(server)),
-      socket_(std::move(socket)),
+      stream_(std::move(socket)),
       peer_(std::move(peer)),
-      deadline_(socket_.get_executor()),
-      answered_(socket_.get_executor()) {}
+      tls_(std::move(tls)),
+      deadline_(stream_.get_executor()),
+      answered_(stream_.get_executor()),
+      read_ahead_(stream_.get_executor()) {}
 
 void Connection::close() {
   error_code ignored;
-  socket_.shutdown(Socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  stream_.socket().shutdown(Socket::shutdown_both, ignored);
+  stream_.socket().close(ignored);
   deadline_.cancel();
   answered_.cancel();
+  read_ahead_.cancel();
   output_.clear();
   if (auto callback = std::exchange(on_close, nullptr)) callback();
 }
 
 void Connection::queue(std::string data) {
-  if (!socket_.is_open()) return;
+  if (!is_open()) return;
   pending_ += data.size();
   output_.push_back(std::move(data));
   if (!writing_) write_next();
@@ -208,7 +225,7 @@ void Connection::write_next() {
   // The piece moves out of the queue: close() may clear the queue under a write that has not ended yet.
   auto piece = std::make_shared<std::string>(std::move(output_.front()));
   output_.pop_front();
-  asio::async_write(socket_, asio::buffer(*piece),
+  asio::async_write(stream_, asio::buffer(*piece),
                     [self = shared_from_this(), piece](const error_code& error, std::size_t) {
                       self->writing_ = false;
                       self->pending_ -= std::min(self->pending_, piece->size());
@@ -225,12 +242,32 @@ void Connection::end_of_answer() {
 }
 
 void Connection::watch_for_close() {
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
-    if (error || self->answer_ended_ || !self->socket_.is_open()) return;
+  if (stream_.encrypted()) return watch_tls_for_close();
+  stream_.socket().async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
+    if (error || self->answer_ended_ || !self->is_open()) return;
     char byte = 0;
-    const ssize_t count = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t count = ::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     // Bytes that wait are a pipelined request, to be read after this answer; zero is the client's end.
     if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) self->close();
+  });
+}
+
+void Connection::watch_tls_for_close() {
+  if (reading_ahead_) return;
+  reading_ahead_ = true;
+  stream_.async_read_some(buffer_.prepare(kReadAheadBytes),
+                          [self = shared_from_this()](const error_code& error, std::size_t count) {
+                            self->reading_ahead_ = false;
+                            self->buffer_.commit(count);
+                            self->read_ahead_.cancel();
+                            if (error) self->close();
+                          });
+}
+
+void Connection::close_after(std::chrono::milliseconds time) {
+  deadline_.expires_after(time);
+  deadline_.async_wait([self = shared_from_this()](const error_code& error) {
+    if (!error) self->close();
   });
 }
 
@@ -248,15 +285,17 @@ asio::awaitable<bool> Connection::read_request() {
   http::request_parser<http::string_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(server_->options.max_header_bytes));
   parser.body_limit(server_->options.max_body_bytes);
-  deadline_.expires_after(server_->options.idle_timeout);
-  deadline_.async_wait([self = shared_from_this()](const error_code& error) {
-    if (!error) self->close();
-  });
+  close_after(server_->options.idle_timeout);
   error_code error;
-  co_await http::async_read_header(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  while (reading_ahead_) {
+    read_ahead_.expires_at(asio::steady_timer::time_point::max());
+    co_await read_ahead_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  }
+  error = {};
+  co_await http::async_read_header(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
   if (!error && beast::iequals(parser.get()[http::field::expect], "100-continue"))
     queue("HTTP/1.1 100 Continue\r\n\r\n");
-  if (!error) co_await http::async_read(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  if (!error) co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
   deadline_.cancel();
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     refuse(431, std::format("request header is larger than {} bytes", server_->options.max_header_bytes));
@@ -271,12 +310,29 @@ asio::awaitable<bool> Connection::read_request() {
   keep_alive = parser.get().keep_alive();
   chunked_allowed = parser.get().version() >= 11;
   request_ = to_request(parser.get(), peer_);
+  request_.encrypted = stream_.encrypted();
+  request_.certificate_name = stream_.certificate_name();
   co_return true;
+}
+
+// One line a second, as anybody can cause it.
+asio::awaitable<bool> Connection::shake_hands() {
+  close_after(server_->options.handshake_timeout);
+  const std::string reason = co_await stream_.shake_hands(*tls_);
+  if (reason.empty()) co_return true;
+  const auto now = std::chrono::steady_clock::now();
+  if (!server_->closed && now >= server_->next_complaint) {
+    server_->next_complaint = now + std::chrono::seconds(1);
+    log_warning("rejected connection from {}: {}", peer_, reason);
+  }
+  co_return false;
 }
 
 asio::awaitable<void> Connection::serve() {
   const auto self = shared_from_this();
-  while (socket_.is_open()) {
+  bool ready = true;
+  if (tls_) ready = co_await shake_hands();
+  while (ready && is_open()) {
     answer_ended_ = false;
     const bool got_request = co_await read_request();
     if (got_request) {
@@ -290,12 +346,16 @@ asio::awaitable<void> Connection::serve() {
       reply.reset();
       if (!answer_ended_) watch_for_close();
     }
-    while (socket_.is_open() && (writing_ || (got_request && !answer_ended_))) {
+    while (is_open() && (writing_ || (got_request && !answer_ended_))) {
       answered_.expires_at(asio::steady_timer::time_point::max());
       error_code ignored;
       co_await answered_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
     if (!got_request || !keep_alive) break;
+  }
+  if (ready && stream_.encrypted() && is_open() && !reading_ahead_) {
+    close_after(kGoodbyeTime);
+    co_await stream_.say_goodbye();
   }
   close();
   server_->connections.erase(self);
@@ -303,7 +363,8 @@ asio::awaitable<void> Connection::serve() {
 
 template <typename Protocol>
 asio::awaitable<void> accept_loop(std::shared_ptr<HttpServer::State> server,
-                                  std::shared_ptr<typename Protocol::acceptor> acceptor) {
+                                  std::shared_ptr<typename Protocol::acceptor> acceptor,
+                                  std::shared_ptr<TlsContexts> tls) {
   while (!server->closed) {
     typename Protocol::socket socket(server->loop.context());
     error_code error;
@@ -323,7 +384,7 @@ asio::awaitable<void> accept_loop(std::shared_ptr<HttpServer::State> server,
       peer = std::format("{}:{}", endpoint.address().to_string(), endpoint.port());
       socket.set_option(asio::ip::tcp::no_delay(true), error);
     }
-    auto connection = std::make_shared<Connection>(server, Socket(std::move(socket)), std::move(peer));
+    auto connection = std::make_shared<Connection>(server, Socket(std::move(socket)), std::move(peer), tls);
     server->connections.insert(connection);
     asio::co_spawn(server->loop.context(), connection->serve(), asio::detached);
   }
@@ -332,13 +393,17 @@ asio::awaitable<void> accept_loop(std::shared_ptr<HttpServer::State> server,
 }  // namespace
 
 HttpServer::HttpServer(EventLoop& loop, HttpServerOptions options, Handler handler)
-    : state_(std::make_shared<State>(State{loop, options, std::move(handler), {}, {}, {}, false})) {}
+    : state_(std::make_shared<State>(State{loop, options, std::move(handler), {}, {}, {}, false, {}})) {}
 
 HttpServer::~HttpServer() {
   close();
 }
 
 std::uint16_t HttpServer::listen_tcp(const std::string& address, std::uint16_t port) {
+  return listen_tls(address, port, nullptr);
+}
+
+std::uint16_t HttpServer::listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsContexts> tls) {
   const std::string where = std::format("{} port {}", address, port);
   error_code error;
   const auto ip = asio::ip::make_address(address, error);
@@ -351,7 +416,7 @@ std::uint16_t HttpServer::listen_tcp(const std::string& address, std::uint16_t p
   if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
   if (error) throw Error("listen on", where, error.value());
   state_->tcp_acceptors.push_back(acceptor);
-  asio::co_spawn(state_->loop.context(), accept_loop<asio::ip::tcp>(state_, acceptor), asio::detached);
+  asio::co_spawn(state_->loop.context(), accept_loop<asio::ip::tcp>(state_, acceptor, std::move(tls)), asio::detached);
   return acceptor->local_endpoint().port();
 }
 
@@ -369,7 +434,8 @@ void HttpServer::listen_unix(const std::string& path, mode_t mode) {
   acceptor->listen(asio::socket_base::max_listen_connections, error);
   if (error) throw Error("listen on", path, error.value());
   state_->unix_acceptors.push_back(acceptor);
-  asio::co_spawn(state_->loop.context(), accept_loop<asio::local::stream_protocol>(state_, acceptor), asio::detached);
+  asio::co_spawn(state_->loop.context(), accept_loop<asio::local::stream_protocol>(state_, acceptor, nullptr),
+                 asio::detached);
 }
 
 void HttpServer::close() {
