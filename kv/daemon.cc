@@ -7,6 +7,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/text.h"
+#include "kv/bootstrap_cluster.h"
+#include "kv/host_check.h"
+#include "kv/http_plain.h"
+#include "kv/kvd_tls.h"
 
 namespace kv {
 
@@ -15,15 +20,15 @@ namespace {
 constexpr std::chrono::milliseconds kTick{100};
 constexpr std::chrono::milliseconds kCheckpointInterval{1000};
 
-base::HttpServerOptions server_options() {
+base::HttpServerOptions server_options(const KvdOptions& kvd) {
   base::HttpServerOptions options;
-  options.max_body_bytes = 2 * 1024 * 1024;
+  options.max_body_bytes = kvd.max_request_bytes;
   return options;
 }
 
 }  // namespace
 
-Daemon::Daemon(DaemonOptions options)
+Daemon::Daemon(KvdOptions options)
     : options_(std::move(options)),
       data_dir_(options_.data_dir),
       log_(data_dir_.file("log.db")),
@@ -37,10 +42,16 @@ Daemon::Daemon(DaemonOptions options)
                      },
                      [this](const std::string& reason) { replica_.engine_failed(reason); }}),
       api_(replica_, log_.state().cluster_id, options_.name),
-      server_(loop_, server_options(),
+      server_(loop_, server_options(options_),
               [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
-                api_.handle(request, reply);
-              }) {
+                handle(request, reply);
+              }),
+      metrics_server_(loop_, server_options(options_),
+                      [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
+                        const std::string_view path = request.raw_path();
+                        if (path == "/metrics" || path == "/health") return api_.handle(request, reply);
+                        reply->send(plain_error(404, "404 page not found"));
+                      }) {
   replica_.attach(engine_);
   replica_.on_failure([this] {
     failure_ = replica_.failure();
@@ -55,12 +66,19 @@ Daemon::Daemon(DaemonOptions options)
 
 Daemon::~Daemon() = default;
 
-// A fresh log gets the ids of a new cluster with one member.
+// A fresh log gets the ids that follow from the peer URLs, or, for a member alone that has none, some drawn by lot.
 LogState Daemon::identity() {
   LogState state = log_.state();
   if (state.member_id != 0) return state;
-  state.member_id = member_id({}, base::system_random().hex_string(16));
-  state.cluster_id = cluster_id({state.member_id});
+  if (options_.initial_advertise_peer_urls.empty()) {
+    state.member_id = member_id({}, base::system_random().hex_string(16));
+    state.cluster_id = cluster_id({state.member_id});
+  } else {
+    ClusterPlan plan = plan_cluster(options_, *system_bootstrap_network(options_));
+    if (plan.members.size() > 1) throw base::Error("begin the cluster", "", "this version runs with one member");
+    state.member_id = plan.own_id;
+    state.cluster_id = plan.cluster_id;
+  }
   log_.save_state(state);
   return state;
 }
@@ -80,7 +98,12 @@ int Daemon::run() {
 
 // The store knows this member, its name and its URLs before the first client is served.
 void Daemon::announce_member() {
-  Member self{engine_.status().member_id, options_.name, {}, options_.advertise_client_urls};
+  Member self{engine_.status().member_id, options_.name, options_.initial_advertise_peer_urls,
+              options_.advertise_client_urls};
+  // Peer URLs count when the member begins.
+  for (const Member& member : members_of(store_)) {
+    if (member.id == self.id) self.peer_urls = member.peer_urls;
+  }
   std::vector<Command> commands = member_commands(store_, self, wall_nanoseconds(replica_.clock()));
   std::size_t left = commands.size();
   for (const Command& command : commands) {
@@ -95,14 +118,34 @@ void Daemon::announce_member() {
   if (!commands.empty()) loop_.run();
 }
 
+void Daemon::handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
+  if (!host_is_allowed(request, options_.host_whitelist)) return reply->send(host_refusal(request));
+  api_.handle(request, reply);
+}
+
+// The lines that scripts around etcd wait for, in its words and order.
 void Daemon::listen() {
-  for (const base::Url& url : options_.listen_client_urls) {
-    std::uint16_t port = server_.listen_tcp(url.host, url.port);
-    base::log_info("ready to serve client requests on {}:{}", url.host, port);
-  }
   base::log_info("member {} ({}) of cluster {}: {} nodes at index {}, term {}", id_text(log_.state().member_id),
                  options_.name, id_text(log_.state().cluster_id), store_.node_count(), store_.revision(),
                  engine_.status().term);
+  const std::shared_ptr<base::TlsContexts> tls = client_tls_contexts(options_);
+  for (const base::Url& url : options_.listen_metrics_urls) listen_on(metrics_server_, url, tls);
+  for (const base::Url& url : options_.listen_client_urls) listen_on(server_, url, tls);
+  base::log_info("enabled capabilities for version 3.4");
+  base::log_info("published {{Name:{} ClientURLs:[{}]}} to cluster {}", options_.name,
+                 base::join(options_.advertise_client_urls, " "), id_text(log_.state().cluster_id));
+  base::log_info("ready to serve client requests");
+}
+
+void Daemon::listen_on(base::HttpServer& server, const base::Url& url, const std::shared_ptr<base::TlsContexts>& tls) {
+  const std::string address = bind_address(url);
+  if (url.scheme == "https") {
+    server.listen_tls(address, url.port, tls);
+    base::log_info("serving client requests on {}:{}", address, url.port);
+  } else {
+    server.listen_tcp(address, url.port);
+    base::log_info("serving insecure client requests on {}:{}, without encryption", address, url.port);
+  }
 }
 
 void Daemon::tick() {
@@ -123,6 +166,7 @@ void Daemon::shut_down() {
   loop_.post([this] { loop_.stop(); });
   loop_.run();
   server_.close();
+  metrics_server_.close();
   checkpointer_.stop();
   if (!failure_.empty() || checkpointer_.busy()) return;
   if (store_.position().applied_index == saved_index_) return;

@@ -3,34 +3,26 @@
 // built and, backwards, taken down.
 
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "base/event_loop.h"
 #include "base/http_server.h"
-#include "base/url.h"
+#include "base/tls.h"
 #include "kv/checkpoint.h"
 #include "kv/checkpointer.h"
 #include "kv/data_dir.h"
 #include "kv/http_api.h"
+#include "kv/kvd_options.h"
 #include "kv/replica.h"
 #include "kv/single_engine.h"
 #include "kv/sqlite_log.h"
 
 namespace kv {
 
-struct DaemonOptions {
-  std::string name;
-  std::string data_dir;
-  std::vector<base::Url> listen_client_urls;
-  std::vector<std::string> advertise_client_urls;
-};
-
 class Daemon {
  public:
   // Opens the data and brings the state to where the log ends. Throws base::Error.
-  explicit Daemon(DaemonOptions options);
+  explicit Daemon(KvdOptions options);
   ~Daemon();
 
   // Serves until SIGTERM or SIGINT; returns the exit code.
@@ -39,12 +31,14 @@ class Daemon {
  private:
   LogState identity();
   void announce_member();
+  void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
   void listen();
+  void listen_on(base::HttpServer& server, const base::Url& url, const std::shared_ptr<base::TlsContexts>& tls);
   void tick();
   void save_checkpoint();
   void shut_down();
 
-  DaemonOptions options_;
+  KvdOptions options_;
   DataDir data_dir_;
   base::EventLoop loop_;
   SqliteLog log_;
@@ -55,6 +49,7 @@ class Daemon {
   Checkpointer checkpointer_;
   HttpApi api_;
   base::HttpServer server_;
+  base::HttpServer metrics_server_;
   std::shared_ptr<base::EventLoop::Timer> tick_timer_;
   std::uint64_t saved_index_ = 0;  // the log's index in the last checkpoint
   base::Clock::Time last_save_{};
