@@ -1,11 +1,7 @@
 // One coroutine reads a connection's requests one after the other; answers go through an output queue, so that a
 // handler can answer later and a stream can be written from anywhere on the loop. While an answer is pending the socket
-// is watched for its end, since a long poll must be forgotten when its client goes. Under TLS only reading tells
-// whether bytes are an end, so there the watch reads ahead into the buffer of the next request.
+// is watched for its end, since a long poll must be forgotten when its client goes.
 #include "base/http_server.h"
-
-#include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -23,7 +19,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/http_listen.h"
 #include "base/http_stream.h"
 #include "base/log.h"
 
@@ -38,7 +34,6 @@ namespace {
 
 class Connection;
 
-constexpr std::size_t kReadAheadBytes = 4096;
 constexpr std::chrono::milliseconds kGoodbyeTime{1000};
 
 std::string date_now() {
@@ -73,7 +68,6 @@ struct HttpServer::State {
   std::vector<std::shared_ptr<asio::local::stream_protocol::acceptor>> unix_acceptors;
   std::set<std::shared_ptr<Connection>> connections;
   bool closed = false;
-  std::chrono::steady_clock::time_point next_complaint{};  // about a handshake, into the log
 };
 
 namespace {
@@ -99,10 +93,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::function<void()> on_close;
 
  private:
-  asio::awaitable<bool> shake_hands();
   asio::awaitable<bool> read_request();
   void close_after(std::chrono::milliseconds time);
-  void watch_tls_for_close();
   void refuse(int status, std::string_view reason);
   void write_next();
 
@@ -112,8 +104,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<TlsContexts> tls_;
   asio::steady_timer deadline_;
   asio::steady_timer answered_;
-  asio::steady_timer read_ahead_;
-  bool reading_ahead_ = false;
   beast::flat_buffer buffer_;
   std::deque<std::string> output_;
   std::size_t pending_ = 0;
@@ -199,8 +189,7 @@ Connection::Connection(std::shared_ptr<HttpServer::State> server, Socket socket,
       peer_(std::move(peer)),
       tls_(std::move(tls)),
       deadline_(stream_.get_executor()),
-      answered_(stream_.get_executor()),
-      read_ahead_(stream_.get_executor()) {}
+      answered_(stream_.get_executor()) {}
 
 void Connection::close() {
   error_code ignored;
@@ -208,7 +197,6 @@ void Connection::close() {
   stream_.socket().close(ignored);
   deadline_.cancel();
   answered_.cancel();
-  read_ahead_.cancel();
   output_.clear();
   if (auto callback = std::exchange(on_close, nullptr)) callback();
 }
@@ -242,26 +230,9 @@ void Connection::end_of_answer() {
 }
 
 void Connection::watch_for_close() {
-  if (stream_.encrypted()) return watch_tls_for_close();
-  stream_.socket().async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
-    if (error || self->answer_ended_ || !self->is_open()) return;
-    char byte = 0;
-    const ssize_t count = ::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    // Bytes that wait are a pipelined request, to be read after this answer; zero is the client's end.
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) self->close();
+  stream_.watch_end(buffer_, [self = shared_from_this()] {
+    if (!self->answer_ended_) self->close();
   });
-}
-
-void Connection::watch_tls_for_close() {
-  if (reading_ahead_) return;
-  reading_ahead_ = true;
-  stream_.async_read_some(buffer_.prepare(kReadAheadBytes),
-                          [self = shared_from_this()](const error_code& error, std::size_t count) {
-                            self->reading_ahead_ = false;
-                            self->buffer_.commit(count);
-                            self->read_ahead_.cancel();
-                            if (error) self->close();
-                          });
 }
 
 void Connection::close_after(std::chrono::milliseconds time) {
@@ -286,12 +257,8 @@ asio::awaitable<bool> Connection::read_request() {
   parser.header_limit(static_cast<std::uint32_t>(server_->options.max_header_bytes));
   parser.body_limit(server_->options.max_body_bytes);
   close_after(server_->options.idle_timeout);
+  co_await stream_.end_of_watch();
   error_code error;
-  while (reading_ahead_) {
-    read_ahead_.expires_at(asio::steady_timer::time_point::max());
-    co_await read_ahead_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-  }
-  error = {};
   co_await http::async_read_header(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
   if (!error && beast::iequals(parser.get()[http::field::expect], "100-continue"))
     queue("HTTP/1.1 100 Continue\r\n\r\n");
@@ -315,23 +282,13 @@ asio::awaitable<bool> Connection::read_request() {
   co_return true;
 }
 
-// One line a second, as anybody can cause it.
-asio::awaitable<bool> Connection::shake_hands() {
-  close_after(server_->options.handshake_timeout);
-  const std::string reason = co_await stream_.shake_hands(*tls_);
-  if (reason.empty()) co_return true;
-  const auto now = std::chrono::steady_clock::now();
-  if (!server_->closed && now >= server_->next_complaint) {
-    server_->next_complaint = now + std::chrono::seconds(1);
-    log_warning("rejected connection from {}: {}", peer_, reason);
-  }
-  co_return false;
-}
-
 asio::awaitable<void> Connection::serve() {
   const auto self = shared_from_this();
   bool ready = true;
-  if (tls_) ready = co_await shake_hands();
+  if (tls_) {
+    close_after(server_->options.handshake_timeout);
+    ready = co_await stream_.shake_hands(*tls_, peer_);
+  }
   while (ready && is_open()) {
     answer_ended_ = false;
     const bool got_request = co_await read_request();
@@ -353,7 +310,7 @@ asio::awaitable<void> Connection::serve() {
     }
     if (!got_request || !keep_alive) break;
   }
-  if (ready && stream_.encrypted() && is_open() && !reading_ahead_) {
+  if (ready && stream_.encrypted() && is_open()) {
     close_after(kGoodbyeTime);
     co_await stream_.say_goodbye();
   }
@@ -393,7 +350,7 @@ asio::awaitable<void> accept_loop(std::shared_ptr<HttpServer::State> server,
 }  // namespace
 
 HttpServer::HttpServer(EventLoop& loop, HttpServerOptions options, Handler handler)
-    : state_(std::make_shared<State>(State{loop, options, std::move(handler), {}, {}, {}, false, {}})) {}
+    : state_(std::make_shared<State>(State{loop, options, std::move(handler), {}, {}, {}, false})) {}
 
 HttpServer::~HttpServer() {
   close();
@@ -404,35 +361,14 @@ std::uint16_t HttpServer::listen_tcp(const std::string& address, std::uint16_t p
 }
 
 std::uint16_t HttpServer::listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsContexts> tls) {
-  const std::string where = std::format("{} port {}", address, port);
-  error_code error;
-  const auto ip = asio::ip::make_address(address, error);
-  if (error) throw Error("listen on", where, "no IP address");
-  const asio::ip::tcp::endpoint endpoint(ip, port);
-  auto acceptor = std::make_shared<asio::ip::tcp::acceptor>(state_->loop.context());
-  acceptor->open(endpoint.protocol(), error);
-  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor->bind(endpoint, error);
-  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
-  if (error) throw Error("listen on", where, error.value());
+  const auto acceptor = open_tcp_acceptor(state_->loop.context(), address, port);
   state_->tcp_acceptors.push_back(acceptor);
   asio::co_spawn(state_->loop.context(), accept_loop<asio::ip::tcp>(state_, acceptor, std::move(tls)), asio::detached);
   return acceptor->local_endpoint().port();
 }
 
 void HttpServer::listen_unix(const std::string& path, mode_t mode) {
-  remove_file(path);
-  auto acceptor = std::make_shared<asio::local::stream_protocol::acceptor>(state_->loop.context());
-  error_code error;
-  acceptor->open(asio::local::stream_protocol(), error);
-  // Nobody may connect between bind and chmod.
-  const mode_t old_mask = ::umask(0777);
-  if (!error) acceptor->bind(asio::local::stream_protocol::endpoint(path), error);
-  ::umask(old_mask);
-  if (error) throw Error("listen on", path, error.value());
-  check(::chmod(path.c_str(), mode), "chmod", path);
-  acceptor->listen(asio::socket_base::max_listen_connections, error);
-  if (error) throw Error("listen on", path, error.value());
+  const auto acceptor = open_unix_acceptor(state_->loop.context(), path, mode);
   state_->unix_acceptors.push_back(acceptor);
   asio::co_spawn(state_->loop.context(), accept_loop<asio::local::stream_protocol>(state_, acceptor, nullptr),
                  asio::detached);
