@@ -40,8 +40,8 @@ int run_kvd(const base::Invocation& invocation) {
   return daemon.run();
 }
 
-// Called as etcd, the four lines that scripts read: the etcd whose API this is, as a semantic version whose build metadata
-// says whose program it is.
+// Called as etcd, the four lines that scripts read: the etcd whose API this is, as a semantic version whose build
+// metadata says whose program it is.
 std::string version_text(std::string_view program) {
   if (program != "etcd") return std::format("{} {}", program, base::version());
 #if defined(__x86_64__)
@@ -51,8 +51,9 @@ std::string version_text(std::string_view program) {
 #else
   constexpr std::string_view kArchitecture = "other";
 #endif
-  return std::format("etcd Version: {}+clusteros.{}\nGit SHA: none\nGo Version: none (C++, GCC {})\nGo OS/Arch: linux/{}",
-                     kApiServerVersion, base::version(), __VERSION__, kArchitecture);
+  return std::format(
+      "etcd Version: {}+clusteros.{}\nGit SHA: none\nGo Version: none (C++, GCC {})\nGo OS/Arch: linux/{}",
+      kApiServerVersion, base::version(), __VERSION__, kArchitecture);
 }
 
 }  // namespace

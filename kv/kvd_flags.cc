@@ -91,6 +91,8 @@ void add_cluster_flags(std::vector<KvdFlag>& all) {
   all.push_back(value("discovery-proxy", "URL", "HTTP proxy on the way to the discovery URL"));
   all.push_back(unused(Use::kRefused, "discovery-fallback", "WORD",
                        "when the discovery's cluster is full kvd exits; there is no proxy mode", {"exit"}));
+  all.push_back(value("discovery-service", "URL",
+                      "be a discovery service for new clusters, whose URLs begin with this one (not in etcd)"));
   all.push_back(value("discovery-srv", "DOMAIN",
                       "the members are the SRV records _etcd-server-ssl._tcp and _etcd-server._tcp of this domain"));
   all.push_back(
@@ -117,8 +119,7 @@ void add_security_flags(std::vector<KvdFlag>& all) {
   all.push_back(value("peer-cert-allowed-hostname", "NAME", "name that the members' certificates must be valid for"));
   all.push_back(truth("peer-auto-tls", "make a certificate for https:// peer URLs, without an authority"));
   all.push_back(value("cipher-suites", "NAMES", "comma-separated cipher suites of TLS 1.2, by their IANA names"));
-  all.push_back(
-      value("cors", "ORIGINS", "comma-separated origins of web pages that may use the store (default: none)"));
+  all.push_back(value("cors", "ORIGINS", "comma-separated origins of web pages that may use the store; *: any", "*"));
   all.push_back(
       value("host-whitelist", "NAMES", "comma-separated names that requests over http:// may be for; *: any", "*"));
   all.push_back(value("bcrypt-cost", "NUMBER", "cost of hashing a user's password, 4 to 31", "10"));

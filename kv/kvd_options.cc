@@ -281,6 +281,7 @@ void read_http(const Invocation& invocation, KvdOptions& options) {
   }
   options.host_whitelist = list_of(invocation.get("host-whitelist"));
   if (std::ranges::contains(options.host_whitelist, "*")) options.host_whitelist.clear();
+  options.discovery_service_url = invocation.get("discovery-service");
   options.extensive_metrics = invocation.get("metrics") == "extensive";
 }
 

@@ -43,6 +43,7 @@ struct KvdOptions {
   std::string discovery_proxy = {};  // "http://host:port" or empty
   std::string discovery_srv = {};
   std::string discovery_srv_name = {};
+  std::string discovery_service_url = {};  // base of the URLs that this store gives to new clusters; empty: none
   bool strict_reconfig_check = true;
   bool force_new_cluster = false;
 
@@ -58,7 +59,7 @@ struct KvdOptions {
   bool client_auto_tls = false;
   bool peer_auto_tls = false;
 
-  std::vector<std::string> cors = {};            // origins; empty: no CORS headers; "*": any
+  std::vector<std::string> cors = {"*"};         // origins of web pages; "*": any
   std::vector<std::string> host_whitelist = {};  // empty: any
   std::uint32_t bcrypt_cost = 10;
   bool extensive_metrics = false;
