@@ -220,11 +220,17 @@ std::vector<InitialMember> members_from_srv(const KvdOptions& options, Bootstrap
 }
 
 ClusterPlan plan_cluster(const KvdOptions& options, BootstrapNetwork& network) {
-  if (options.initial_cluster_state == ClusterState::kExisting) return plan_existing(options, network);
-  if (options.discovery_url.empty()) {
-    return plan_new_cluster(options, listed_members(options, network), options.initial_cluster_token, network);
+  ClusterPlan plan;
+  if (options.initial_cluster_state == ClusterState::kExisting) {
+    plan = plan_existing(options, network);
+  } else if (options.discovery_url.empty()) {
+    plan = plan_new_cluster(options, listed_members(options, network), options.initial_cluster_token, network);
+  } else {
+    plan = plan_new_cluster(options, join_by_discovery(options, network), options.discovery_url, network);
   }
-  return plan_new_cluster(options, join_by_discovery(options, network), options.discovery_url, network);
+  base::log_info("starting member {} in {} cluster {} of {}", id_text(plan.own_id), plan.existing ? "existing" : "new",
+                 id_text(plan.cluster_id), plan.members.size());
+  return plan;
 }
 
 }  // namespace kv
