@@ -86,7 +86,7 @@ class Discovery {
  private:
   [[noreturn]] void refuse(std::string_view reason) const { throw base::Error("discovery", url_.origin(), reason); }
 
-  base::HttpResponse ask(base::HttpRequest request, milliseconds patience) {
+  base::HttpResponse ask(const base::HttpRequest& request, milliseconds patience) {
     try {
       base::HttpResponse response = network_.ask_discovery(url_, request, patience);
       if (response.status >= 500) throw Unavailable{std::format("status {}", response.status)};
@@ -110,7 +110,7 @@ class Discovery {
   base::Json get(const std::string& suffix, base::HttpResponse& response) {
     base::HttpRequest request;
     request.target = path_ + suffix;
-    response = ask(std::move(request), kRequestTime);
+    response = ask(request, kRequestTime);
     return parse(response);
   }
 
@@ -161,7 +161,7 @@ class Discovery {
     request.body = "value=" + base::percent_encode(own_value_, "-._~");
     base::HttpResponse response;
     try {
-      response = ask(std::move(request), kRequestTime);
+      response = ask(request, kRequestTime);
     } catch (const Unavailable&) {
       outcome_unknown = true;
       throw;
@@ -178,7 +178,7 @@ class Discovery {
     base::HttpRequest request;
     request.target = std::format("{}?recursive=true&wait=true&waitIndex={}", path_, index);
     try {
-      if (ask(std::move(request), kWatchTime).status == 200) return;
+      if (ask(request, kWatchTime).status == 200) return;
     } catch (const Unavailable& unavailable) {
       base::log_debug("discovery at {}: {}", url_.origin(), unavailable.reason);
     }

@@ -31,6 +31,7 @@ base::HttpServerOptions server_options(const KvdOptions& kvd) {
 Daemon::Daemon(KvdOptions options)
     : options_(std::move(options)),
       data_dir_(options_.data_dir),
+      client_tls_(client_tls_contexts(options_)),
       log_(data_dir_.file("log.db")),
       checkpoint_(data_dir_.file("store.db")),
       replica_(store_, base::system_clock()),
@@ -128,23 +129,22 @@ void Daemon::listen() {
   base::log_info("member {} ({}) of cluster {}: {} nodes at index {}, term {}", id_text(log_.state().member_id),
                  options_.name, id_text(log_.state().cluster_id), store_.node_count(), store_.revision(),
                  engine_.status().term);
-  const std::shared_ptr<base::TlsContexts> tls = client_tls_contexts(options_);
-  for (const base::Url& url : options_.listen_metrics_urls) listen_on(metrics_server_, url, tls);
-  for (const base::Url& url : options_.listen_client_urls) listen_on(server_, url, tls);
+  for (const base::Url& url : options_.listen_metrics_urls) listen_on(metrics_server_, url);
+  for (const base::Url& url : options_.listen_client_urls) listen_on(server_, url);
   base::log_info("enabled capabilities for version 3.4");
   base::log_info("published {{Name:{} ClientURLs:[{}]}} to cluster {}", options_.name,
                  base::join(options_.advertise_client_urls, " "), id_text(log_.state().cluster_id));
   base::log_info("ready to serve client requests");
 }
 
-void Daemon::listen_on(base::HttpServer& server, const base::Url& url, const std::shared_ptr<base::TlsContexts>& tls) {
-  const std::string address = bind_address(url);
+void Daemon::listen_on(base::HttpServer& server, const base::Url& url) {
+  const std::string where = url.origin().substr(url.origin().find("://") + 3);
   if (url.scheme == "https") {
-    server.listen_tls(address, url.port, tls);
-    base::log_info("serving client requests on {}:{}", address, url.port);
+    server.listen_tls(bind_address(url), url.port, client_tls_);
+    base::log_info("serving client requests on {}", where);
   } else {
-    server.listen_tcp(address, url.port);
-    base::log_info("serving insecure client requests on {}:{}, without encryption", address, url.port);
+    server.listen_tcp(bind_address(url), url.port);
+    base::log_info("serving insecure client requests on {}, without encryption", where);
   }
 }
 

@@ -33,13 +33,14 @@ class Daemon {
   void announce_member();
   void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
   void listen();
-  void listen_on(base::HttpServer& server, const base::Url& url, const std::shared_ptr<base::TlsContexts>& tls);
+  void listen_on(base::HttpServer& server, const base::Url& url);
   void tick();
   void save_checkpoint();
   void shut_down();
 
   KvdOptions options_;
   DataDir data_dir_;
+  std::shared_ptr<base::TlsContexts> client_tls_;  // null: nothing is encrypted
   base::EventLoop loop_;
   SqliteLog log_;
   Checkpoint checkpoint_;

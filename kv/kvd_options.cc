@@ -58,10 +58,12 @@ Url strict_url(const std::string& text, const std::string& where) {
   return url;
 }
 
+// Each once.
 std::vector<Url> urls_of(const Invocation& invocation, std::string_view option) {
   std::vector<Url> urls;
   for (const std::string& text : list_of(invocation.get(option))) {
-    urls.push_back(strict_url(text, std::format("--{}", option)));
+    Url url = strict_url(text, std::format("--{}", option));
+    if (!std::ranges::contains(urls, url.origin(), &Url::origin)) urls.push_back(std::move(url));
   }
   return urls;
 }
@@ -80,13 +82,11 @@ std::vector<Url> listen_urls(const Invocation& invocation, std::string_view opti
   return urls;
 }
 
-// Sorted, each once, as etcd keeps them.
+// Sorted, as etcd keeps them.
 std::vector<std::string> origins(const std::vector<Url>& urls) {
   std::vector<std::string> texts;
   for (const Url& url : urls) texts.push_back(url.origin());
   std::ranges::sort(texts);
-  const auto rest = std::ranges::unique(texts);
-  texts.erase(rest.begin(), rest.end());
   return texts;
 }
 

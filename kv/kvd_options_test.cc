@@ -85,6 +85,8 @@ TEST_CASE("URLs to advertise are sorted and stand once; without any, kvd tells t
         Words{"http://a:1", "http://b:1"});
   CHECK(read_as("kvd", {"--listen-client-urls", "http://10.0.0.1:1"}).advertise_client_urls ==
         Words{"http://10.0.0.1:1"});
+  CHECK(urls(read_as("kvd", {"--listen-client-urls", "http://10.0.0.1:1,http://10.0.0.1:1/"}).listen_client_urls) ==
+        Words{"http://10.0.0.1:1"});
   CHECK(read_as("kvd", {"--listen-peer-urls", "http://10.0.0.1:1"}).initial_advertise_peer_urls ==
         Words{"http://10.0.0.1:1"});
   CHECK_FALSE(
