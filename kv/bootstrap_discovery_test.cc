@@ -1,4 +1,5 @@
-// Members that meet at a real store over HTTP, in one process; and services that fail, played by a fake.
+// Members that meet at a service over HTTP, in one process; and services that fail. With a real store: the black-box
+// tests.
 
 #include "kv/bootstrap_discovery.h"
 
@@ -10,12 +11,9 @@
 #include "base/error.h"
 #include "base/event_loop.h"
 #include "base/http_client.h"
-#include "base/temp_dir.h"
+#include "base/http_server.h"
 #include "base/text.h"
 #include "kv/bootstrap_cluster.h"
-#include "kv/http_api.h"
-#include "kv/single_engine.h"
-#include "kv/sqlite_log.h"
 
 using namespace std::chrono_literals;
 
@@ -24,59 +22,100 @@ namespace {
 using kv::InitialMember;
 using kv::KvdOptions;
 
-// A store with a discovery token for `size` members, on a loop of its own thread.
+constexpr std::string_view kToken = "/v2/keys/_etcd/registry/token";
+
+// What the protocol needs of etcd v2, for one token, on a loop of its own thread.
 class Service {
  public:
-  explicit Service(const std::string& size) {
-    replica_.attach(engine_);
-    engine_.start(0);
-    origin_ = "http://127.0.0.1:" + std::to_string(server_.listen_tcp("127.0.0.1", 0));
+  explicit Service(std::string size) : size_(std::move(size)) {
+    url_ = std::format("http://127.0.0.1:{}{}", server_.listen_tcp("127.0.0.1", 0), kToken);
     thread_ = std::thread([this] { loop_.run(); });
-    put("/_config/size", size);
   }
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
   ~Service() {
-    loop_.stop();
+    loop_.post([this] {
+      server_.close();
+      loop_.stop();
+    });
     thread_.join();
-    engine_.stop();
-    server_.close();
   }
 
-  std::string url() const { return origin_ + "/v2/keys/_etcd/registry/token"; }
-  std::size_t watchers() {
-    std::promise<std::size_t> count;
-    loop_.post([&] { count.set_value(replica_.watches().size()); });
-    return count.get_future().get();
+  const std::string& url() const { return url_; }
+
+  std::size_t waiting() {
+    return on_loop([this] { return waiting_.size(); });
   }
-  void put(const std::string& key, const std::string& value) {
-    base::HttpClient client;
-    base::HttpRequest request;
-    request.method = "PUT";
-    request.target = "/v2/keys/_etcd/registry/token" + key;
-    request.headers.set("Content-Type", "application/x-www-form-urlencoded");
-    request.body = "value=" + base::percent_encode(value, "-._~");
-    REQUIRE(client.request(base::parse_url(origin_), request).status < 300);
+  void put(const std::string& id, const std::string& value) {
+    on_loop([&] { return put_here(id, value) ? 1 : 0; });
   }
 
  private:
-  kv::Log& named_log() {
-    log_.save_state({.cluster_id = 1, .member_id = 1});
-    return log_;
+  struct Entry {
+    std::string value;
+    std::uint64_t index = 0;
+  };
+
+  std::size_t on_loop(const std::function<std::size_t()>& work) {
+    std::promise<std::size_t> done;
+    loop_.post([&] { done.set_value(work()); });
+    return done.get_future().get();
   }
 
-  base::TempDir dir_;
+  bool put_here(const std::string& id, const std::string& value) {
+    if (!entries_.try_emplace(id, Entry{value, index_ + 1}).second) return false;
+    ++index_;
+    for (const auto& reply : std::exchange(waiting_, {})) answer(*reply, 200, "{\"action\":\"create\",\"node\":{}}");
+    return true;
+  }
+
+  void answer(base::HttpReply& reply, int status, std::string body) const {
+    base::HttpResponse response{status, {}, std::move(body)};
+    response.headers.set("X-Etcd-Index", std::to_string(index_));
+    reply.send(std::move(response));
+  }
+
+  std::string listing() const {
+    std::string nodes;
+    for (const auto& [id, entry] : entries_) {
+      nodes += std::format("{}{{\"key\":\"/_etcd/registry/token/{}\",\"value\":\"{}\",\"createdIndex\":{}}}",
+                           nodes.empty() ? "" : ",", id, entry.value, entry.index);
+    }
+    return std::format("{{\"action\":\"get\",\"node\":{{\"dir\":true,\"nodes\":[{}]}}}}", nodes);
+  }
+
+  void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
+    if (request.target.starts_with("/health")) return answer(*reply, 404, "404 page not found\n");
+    const std::string path(request.raw_path());
+    if (!path.starts_with(std::string(kToken) + "/") && path != kToken) {
+      return answer(*reply, 404, "{\"errorCode\":100,\"message\":\"Key not found\"}");
+    }
+    const std::string key = path.substr(kToken.size());
+    if (request.method == "PUT") {
+      const auto form = base::parse_form(request.body);
+      const bool made = put_here(key.substr(1), form->at(0).second);
+      return answer(*reply, made ? 201 : 412,
+                    made ? "{\"node\":{}}" : "{\"errorCode\":105,\"message\":\"Key already exists\"}");
+    }
+    if (key == "/_config/size") return answer(*reply, 200, std::format("{{\"node\":{{\"value\":\"{}\"}}}}", size_));
+    const auto query = request.raw_query();
+    if (query.contains("wait=true") && base::parse_unsigned(query.substr(query.rfind('=') + 1)).value_or(0) > index_) {
+      waiting_.push_back(reply);
+      return;
+    }
+    answer(*reply, 200, listing());
+  }
+
+  std::string size_;
   base::EventLoop loop_;
-  kv::SqliteLog log_{dir_.path() + "/log.db"};
-  kv::Store store_;
-  kv::Replica replica_{store_, base::system_clock()};
-  kv::SingleEngine engine_{named_log(), replica_, [this](std::function<void()> work) { loop_.post(std::move(work)); }};
-  kv::HttpApi api_{replica_, 1, "discovery"};
   base::HttpServer server_{
       loop_, {}, [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
-        api_.handle(request, reply);
+        handle(request, reply);
       }};
-  std::string origin_;
+  std::uint64_t index_ = 3;
+  std::map<std::string, Entry> entries_;
+  std::vector<std::shared_ptr<base::HttpReply>> waiting_;
+  std::string url_;
   std::thread thread_;
 };
 
@@ -97,7 +136,7 @@ TEST_CASE("discovery: three members meet, and a fourth is told that the cluster 
   Service service("3");
   auto first = join(member(service.url(), 1));
   const auto deadline = std::chrono::steady_clock::now() + 20s;
-  while (service.watchers() == 0) REQUIRE(std::chrono::steady_clock::now() < deadline);
+  while (service.waiting() == 0) REQUIRE(std::chrono::steady_clock::now() < deadline);
   auto second = join(member(service.url(), 2));
   auto third = join(member(service.url() + "/", 3));
   for (auto* one : {&first, &second, &third}) REQUIRE(one->wait_for(20s) == std::future_status::ready);
@@ -111,17 +150,17 @@ TEST_CASE("discovery: three members meet, and a fourth is told that the cluster 
 TEST_CASE("discovery: a member with an id that is taken is refused") {
   Service service("2");
   const KvdOptions options = member(service.url(), 1);
-  service.put("/" + kv::id_text(kv::member_id(options.initial_advertise_peer_urls, options.discovery_url)),
+  service.put(kv::id_text(kv::member_id(options.initial_advertise_peer_urls, options.discovery_url)),
               "m1=http://10.0.0.1:2380");
   CHECK_THROWS_WITH_AS(join(options).get(), doctest::Contains("found duplicate id"), base::Error);
 }
 
 TEST_CASE("discovery: registrations that do not make a cluster") {
   Service service("2");
-  service.put("/a1", "m1=http://10.0.0.9:2380");
+  service.put("a1", "m1=http://10.0.0.9:2380");
   CHECK_THROWS_WITH_AS(join(member(service.url(), 1)).get(), doctest::Contains("found duplicate name m1"), base::Error);
   Service other("2");
-  other.put("/a1", "nonsense");
+  other.put("a1", "nonsense");
   CHECK_THROWS_WITH_AS(join(member(other.url(), 1)).get(), doctest::Contains("not of the form NAME=URL"), base::Error);
 }
 

@@ -132,6 +132,28 @@ test_discovery_url() {
   expect_match "$text" 'size key not found$'
 }
 
+test_three_members_meet_at_a_discovery_url() {
+  NAME=service start_etcd --name service
+  local registry=$URL/v2/keys/_etcd/registry/token name port text
+  curl -sf "$registry/_config/size" -XPUT -d value=3 >/dev/null
+  for name in a b c; do
+    port=$(free_port)
+    start_daemon "$name" applet etcd --name "$name" --data-dir "$TMP/$name" --discovery "$registry" \
+      --listen-client-urls "http://127.0.0.1:$(free_port)" --advertise-client-urls "http://127.0.0.1:1" \
+      --listen-peer-urls "http://127.0.0.1:$port"
+    # One after the other, so that all but the last have to wait.
+    wait_until 10 bash -c "curl -s '$registry' | jq -e '[.node.nodes[].value] | contains([\"$name=http://127.0.0.1:$port\"])'"
+  done
+  for name in a b c; do
+    wait_until 20 grep -q '^starting member [0-9a-f]* in new cluster [0-9a-f]* of 3$' "$TMP/$name.log"
+  done
+  expect_eq "$(grep -ho 'in new cluster .*' "$TMP"/[abc].log | sort -u | wc -l)" 1 "clusters"
+  expect_eq "$(grep -ho 'starting member [0-9a-f]*' "$TMP"/[abc].log | sort -u | wc -l)" 3 "members"
+  text=$(expect_fail 1 applet etcd --name d --data-dir "$TMP/d" --initial-advertise-peer-urls http://127.0.0.1:1 \
+    --discovery "$registry" 2>&1)
+  expect_match "$text" 'cluster is full$'
+}
+
 test_srv_records() {
   unshare --mount true 2>/dev/null || skip "no mount namespaces here"
   local dns
