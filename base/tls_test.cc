@@ -4,8 +4,11 @@
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 
+#include <cstdio>
 #include <future>
 #include <thread>
 
@@ -145,6 +148,71 @@ TEST_CASE("TLS: a stream arrives piece by piece, and its client's end is noticed
     CHECK(got == "one\ntwo\n");
   }
   CHECK(closed.get_future().wait_for(5s) == std::future_status::ready);
+}
+
+// A certificate with this common name that is its own authority, and its key.
+TlsFiles named_files(const std::string& directory, const std::string& common_name) {
+  EVP_PKEY* key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
+  X509* certificate = X509_new();
+  X509_set_version(certificate, X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_NAME* name = X509_get_subject_name(certificate);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(common_name.c_str()), -1,
+                             -1, 0);
+  X509_set_issuer_name(certificate, name);
+  X509_set_pubkey(certificate, key);
+  REQUIRE(X509_sign(certificate, key, EVP_sha256()) > 0);
+  TlsFiles files{.certificate_file = directory + "/" + common_name + ".pem",
+                 .key_file = directory + "/" + common_name + ".key"};
+  std::FILE* out = std::fopen(files.certificate_file.c_str(), "w");
+  PEM_write_X509(out, certificate);
+  std::fclose(out);
+  out = std::fopen(files.key_file.c_str(), "w");
+  PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
+  std::fclose(out);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  return files;
+}
+
+TEST_CASE("TLS: the name in the client's certificate is told, and may be asked for") {
+  const TempDir directory;
+  const TlsFiles one = named_files(directory.path(), "one");
+  const TlsFiles two = named_files(directory.path(), "two");
+  TlsFiles server_files = files_in(directory.path());
+  server_files.ca_file = directory.path() + "/both.pem";
+  write_file_atomic(server_files.ca_file, read_file(one.certificate_file) + read_file(two.certificate_file));
+  server_files.require_client_certificate = true;
+  TlsFiles picky = server_files;
+  picky.allowed_common_name = "two";
+
+  EventLoop loop;
+  HttpServer server(loop, {}, [](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
+    reply->send({200, {}, std::format("{} {}", request.encrypted, request.certificate_name)});
+  });
+  Url any = parse_url("https://127.0.0.1:1");
+  any.port = server.listen_tls("127.0.0.1", 0, std::make_shared<TlsContexts>(server_files));
+  Url only_two = any;
+  only_two.port = server.listen_tls("127.0.0.1", 0, std::make_shared<TlsContexts>(picky));
+  std::thread thread([&] { loop.run(); });
+
+  HttpClientOptions options;
+  options.ca_file = server_files.certificate_file;
+  CHECK_THROWS_AS(HttpClient(options).request(any, {}), Error);
+  options.certificate_file = one.certificate_file;
+  options.key_file = one.key_file;
+  CHECK(HttpClient(options).request(any, {}).body == "true one");
+  CHECK_THROWS_AS(HttpClient(options).request(only_two, {}), Error);
+  options.certificate_file = two.certificate_file;
+  options.key_file = two.key_file;
+  CHECK(HttpClient(options).request(only_two, {}).body == "true two");
+  loop.post([&] {
+    server.close();
+    loop.stop();
+  });
+  thread.join();
 }
 
 TEST_CASE("TLS: changed files are read again, broken ones are not used") {
