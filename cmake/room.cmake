@@ -38,7 +38,7 @@ function(add_room name)
   add_library(${library} STATIC)
   add_room_sources(${library} ${name})
   if(name STREQUAL base)
-    target_link_libraries(base PUBLIC openssl systemd cares sqlite Threads::Threads)
+    target_link_libraries(base PUBLIC openssl systemd cares sqlite yaml Threads::Threads)
   endif()
 
   room_sources(${name} sources tests)
