@@ -29,7 +29,10 @@ struct HttpRequest {
   std::string target = "/";  // as on the wire: path and query, still percent-encoded
   HttpHeaders headers;
   std::string body;
-  std::string peer;  // server side: the client's "address:port", or "unix"
+  std::string peer;        // server side: the client's "address:port", or "unix"
+  bool encrypted = false;  // server side: it came over TLS
+  // Server side, TLS: common name of the certificate that the client showed and that was verified; "" without one.
+  std::string certificate_name = {};
 
   std::string_view raw_path() const;   // target without the query, still encoded
   std::string_view raw_query() const;  // after '?', or ""

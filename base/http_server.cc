@@ -3,9 +3,6 @@
 // is watched for its end, since a long poll must be forgotten when its client goes.
 #include "base/http_server.h"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -22,7 +19,8 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/http_listen.h"
+#include "base/http_stream.h"
 #include "base/log.h"
 
 namespace base {
@@ -30,11 +28,13 @@ namespace base {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
-using Socket = asio::generic::stream_protocol::socket;
+using Socket = HttpStream::Socket;
 
 namespace {
 
 class Connection;
+
+constexpr std::chrono::milliseconds kGoodbyeTime{1000};
 
 std::string date_now() {
   return std::format("{:%a, %d %b %Y %H:%M:%S} GMT",
@@ -74,7 +74,8 @@ namespace {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer);
+  Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer,
+             std::shared_ptr<TlsContexts> tls);
 
   asio::awaitable<void> serve();
   void close();
@@ -83,7 +84,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void queue(std::string data);
   void end_of_answer();
   void watch_for_close();
-  bool is_open() const { return socket_.is_open(); }
+  bool is_open() { return stream_.socket().is_open(); }
   std::size_t pending_bytes() const { return pending_; }
 
   bool head_request = false;
@@ -93,12 +94,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   asio::awaitable<bool> read_request();
+  void close_after(std::chrono::milliseconds time);
   void refuse(int status, std::string_view reason);
   void write_next();
 
   std::shared_ptr<HttpServer::State> server_;
-  Socket socket_;
+  HttpStream stream_;
   std::string peer_;
+  std::shared_ptr<TlsContexts> tls_;
   asio::steady_timer deadline_;
   asio::steady_timer answered_;
   beast::flat_buffer buffer_;
@@ -179,17 +182,19 @@ class Reply : public HttpReply {
   bool streaming_ = false;
 };
 
-Connection::Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer)
+Connection::Connection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer,
+                       std::shared_ptr<TlsContexts> tls)
     : server_(std::move(server)),
-      socket_(std::move(socket)),
+      stream_(std::move(socket)),
       peer_(std::move(peer)),
-      deadline_(socket_.get_executor()),
-      answered_(socket_.get_executor()) {}
+      tls_(std::move(tls)),
+      deadline_(stream_.get_executor()),
+      answered_(stream_.get_executor()) {}
 
 void Connection::close() {
   error_code ignored;
-  socket_.shutdown(Socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  stream_.socket().shutdown(Socket::shutdown_both, ignored);
+  stream_.socket().close(ignored);
   deadline_.cancel();
   answered_.cancel();
   output_.clear();
@@ -197,7 +202,7 @@ void Connection::close() {
 }
 
 void Connection::queue(std::string data) {
-  if (!socket_.is_open()) return;
+  if (!is_open()) return;
   pending_ += data.size();
   output_.push_back(std::move(data));
   if (!writing_) write_next();
@@ -208,7 +213,7 @@ void Connection::write_next() {
   // The piece moves out of the queue: close() may clear the queue under a write that has not ended yet.
   auto piece = std::make_shared<std::string>(std::move(output_.front()));
   output_.pop_front();
-  asio::async_write(socket_, asio::buffer(*piece),
+  asio::async_write(stream_, asio::buffer(*piece),
                     [self = shared_from_this(), piece](const error_code& error, std::size_t) {
                       self->writing_ = false;
                       self->pending_ -= std::min(self->pending_, piece->size());
@@ -225,12 +230,15 @@ void Connection::end_of_answer() {
 }
 
 void Connection::watch_for_close() {
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
-    if (error || self->answer_ended_ || !self->socket_.is_open()) return;
-    char byte = 0;
-    const ssize_t count = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    // Bytes that wait are a pipelined request, to be read after this answer; zero is the client's end.
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) self->close();
+  stream_.watch_end(buffer_, [self = shared_from_this()] {
+    if (!self->answer_ended_) self->close();
+  });
+}
+
+void Connection::close_after(std::chrono::milliseconds time) {
+  deadline_.expires_after(time);
+  deadline_.async_wait([self = shared_from_this()](const error_code& error) {
+    if (!error) self->close();
   });
 }
 
@@ -248,15 +256,13 @@ asio::awaitable<bool> Connection::read_request() {
   http::request_parser<http::string_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(server_->options.max_header_bytes));
   parser.body_limit(server_->options.max_body_bytes);
-  deadline_.expires_after(server_->options.idle_timeout);
-  deadline_.async_wait([self = shared_from_this()](const error_code& error) {
-    if (!error) self->close();
-  });
+  close_after(server_->options.idle_timeout);
+  co_await stream_.end_of_watch();
   error_code error;
-  co_await http::async_read_header(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  co_await http::async_read_header(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
   if (!error && beast::iequals(parser.get()[http::field::expect], "100-continue"))
     queue("HTTP/1.1 100 Continue\r\n\r\n");
-  if (!error) co_await http::async_read(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  if (!error) co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
   deadline_.cancel();
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     refuse(431, std::format("request header is larger than {} bytes", server_->options.max_header_bytes));
@@ -271,12 +277,19 @@ asio::awaitable<bool> Connection::read_request() {
   keep_alive = parser.get().keep_alive();
   chunked_allowed = parser.get().version() >= 11;
   request_ = to_request(parser.get(), peer_);
+  request_.encrypted = stream_.encrypted();
+  request_.certificate_name = stream_.certificate_name();
   co_return true;
 }
 
 asio::awaitable<void> Connection::serve() {
   const auto self = shared_from_this();
-  while (socket_.is_open()) {
+  bool ready = true;
+  if (tls_) {
+    close_after(server_->options.handshake_timeout);
+    ready = co_await stream_.shake_hands(*tls_, peer_);
+  }
+  while (ready && is_open()) {
     answer_ended_ = false;
     const bool got_request = co_await read_request();
     if (got_request) {
@@ -290,12 +303,16 @@ asio::awaitable<void> Connection::serve() {
       reply.reset();
       if (!answer_ended_) watch_for_close();
     }
-    while (socket_.is_open() && (writing_ || (got_request && !answer_ended_))) {
+    while (is_open() && (writing_ || (got_request && !answer_ended_))) {
       answered_.expires_at(asio::steady_timer::time_point::max());
       error_code ignored;
       co_await answered_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
     if (!got_request || !keep_alive) break;
+  }
+  if (ready && stream_.encrypted() && is_open()) {
+    close_after(kGoodbyeTime);
+    co_await stream_.say_goodbye();
   }
   close();
   server_->connections.erase(self);
@@ -303,7 +320,8 @@ asio::awaitable<void> Connection::serve() {
 
 template <typename Protocol>
 asio::awaitable<void> accept_loop(std::shared_ptr<HttpServer::State> server,
-                                  std::shared_ptr<typename Protocol::acceptor> acceptor) {
+                                  std::shared_ptr<typename Protocol::acceptor> acceptor,
+                                  std::shared_ptr<TlsContexts> tls) {
   while (!server->closed) {
     typename Protocol::socket socket(server->loop.context());
     error_code error;
@@ -323,7 +341,7 @@ asio::awaitable<void> accept_loop(std::shared_ptr<HttpServer::State> server,
       peer = std::format("{}:{}", endpoint.address().to_string(), endpoint.port());
       socket.set_option(asio::ip::tcp::no_delay(true), error);
     }
-    auto connection = std::make_shared<Connection>(server, Socket(std::move(socket)), std::move(peer));
+    auto connection = std::make_shared<Connection>(server, Socket(std::move(socket)), std::move(peer), tls);
     server->connections.insert(connection);
     asio::co_spawn(server->loop.context(), connection->serve(), asio::detached);
   }
@@ -339,37 +357,21 @@ HttpServer::~HttpServer() {
 }
 
 std::uint16_t HttpServer::listen_tcp(const std::string& address, std::uint16_t port) {
-  const std::string where = std::format("{} port {}", address, port);
-  error_code error;
-  const auto ip = asio::ip::make_address(address, error);
-  if (error) throw Error("listen on", where, "no IP address");
-  const asio::ip::tcp::endpoint endpoint(ip, port);
-  auto acceptor = std::make_shared<asio::ip::tcp::acceptor>(state_->loop.context());
-  acceptor->open(endpoint.protocol(), error);
-  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor->bind(endpoint, error);
-  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
-  if (error) throw Error("listen on", where, error.value());
+  return listen_tls(address, port, nullptr);
+}
+
+std::uint16_t HttpServer::listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsContexts> tls) {
+  const auto acceptor = open_tcp_acceptor(state_->loop.context(), address, port);
   state_->tcp_acceptors.push_back(acceptor);
-  asio::co_spawn(state_->loop.context(), accept_loop<asio::ip::tcp>(state_, acceptor), asio::detached);
+  asio::co_spawn(state_->loop.context(), accept_loop<asio::ip::tcp>(state_, acceptor, std::move(tls)), asio::detached);
   return acceptor->local_endpoint().port();
 }
 
 void HttpServer::listen_unix(const std::string& path, mode_t mode) {
-  remove_file(path);
-  auto acceptor = std::make_shared<asio::local::stream_protocol::acceptor>(state_->loop.context());
-  error_code error;
-  acceptor->open(asio::local::stream_protocol(), error);
-  // Nobody may connect between bind and chmod.
-  const mode_t old_mask = ::umask(0777);
-  if (!error) acceptor->bind(asio::local::stream_protocol::endpoint(path), error);
-  ::umask(old_mask);
-  if (error) throw Error("listen on", path, error.value());
-  check(::chmod(path.c_str(), mode), "chmod", path);
-  acceptor->listen(asio::socket_base::max_listen_connections, error);
-  if (error) throw Error("listen on", path, error.value());
+  const auto acceptor = open_unix_acceptor(state_->loop.context(), path, mode);
   state_->unix_acceptors.push_back(acceptor);
-  asio::co_spawn(state_->loop.context(), accept_loop<asio::local::stream_protocol>(state_, acceptor), asio::detached);
+  asio::co_spawn(state_->loop.context(), accept_loop<asio::local::stream_protocol>(state_, acceptor, nullptr),
+                 asio::detached);
 }
 
 void HttpServer::close() {

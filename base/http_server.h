@@ -14,6 +14,8 @@
 
 namespace base {
 
+class TlsContexts;
+
 // The answer to one request, given now or later. Exactly one of send() or start() is called; a reply that is dropped
 // without either answers 500. Calls after the client, the server or the loop has gone do nothing.
 class HttpReply {
@@ -37,10 +39,11 @@ class HttpReply {
 };
 
 struct HttpServerOptions {
-  std::size_t max_header_bytes = 64 * 1024;        // more: 431
-  std::size_t max_body_bytes = 2 * 1024 * 1024;    // more: 413
-  std::size_t max_connections = 20000;             // more: closed at accept
-  std::chrono::milliseconds idle_timeout{300000};  // for a whole request to arrive, and between requests
+  std::size_t max_header_bytes = 64 * 1024;            // more: 431
+  std::size_t max_body_bytes = 2 * 1024 * 1024;        // more: 413
+  std::size_t max_connections = 20000;                 // more: closed at accept
+  std::chrono::milliseconds idle_timeout{300000};      // for a whole request to arrive, and between requests
+  std::chrono::milliseconds handshake_timeout{10000};  // of TLS
 };
 
 class HttpServer {
@@ -53,6 +56,8 @@ class HttpServer {
 
   // Throw Error when the address cannot be bound. Port 0 picks one; the port in use is returned.
   std::uint16_t listen_tcp(const std::string& address, std::uint16_t port);
+  // The same over TLS. Who does not shake hands in time, or sends something else than TLS, is closed without an answer.
+  std::uint16_t listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsContexts> tls);
   void listen_unix(const std::string& path, mode_t mode);
 
   // Stops accepting and closes all connections.

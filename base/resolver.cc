@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <mutex>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -58,7 +60,9 @@ void take_answer(void* context, int status, int, ares_addrinfo* result) {
   ares_freeaddrinfo(result);
 }
 
-std::vector<std::string> from_dns(const std::string& host, std::chrono::milliseconds timeout) {
+// Asks by `ask(channel)`, whose callback runs in c-ares' thread, and returns when it has run.
+template <typename Ask>
+void ask_dns(const std::string& name, std::chrono::milliseconds timeout, const std::string& servers, const Ask& ask) {
   static std::once_flag once;
   std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
   ares_channel_t* channel = nullptr;
@@ -68,21 +72,52 @@ std::vector<std::string> from_dns(const std::string& host, std::chrono::millisec
   // Files are read above; "b" asks DNS alone and needs no nsswitch.conf.
   char lookups[] = "b";
   options.lookups = lookups;
-  options.evsys = ARES_EVSYS_DEFAULT;  // c-ares polls in a thread of its own; take_answer runs there
-  const int status = ares_init_options(&channel, &options,
-                                       ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_EVENT_THREAD);
-  if (status != ARES_SUCCESS) throw Error("resolve", host, ares_strerror(status));
+  options.evsys = ARES_EVSYS_DEFAULT;  // c-ares polls in a thread of its own; callbacks run there
+  int status = ares_init_options(&channel, &options,
+                                 ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_EVENT_THREAD);
+  if (status == ARES_SUCCESS && !servers.empty()) {
+    status = ares_set_servers_ports_csv(channel, servers.c_str());
+    if (status != ARES_SUCCESS) ares_destroy(channel);
+  }
+  if (status != ARES_SUCCESS) throw Error("resolve", name, ares_strerror(status));
 
-  Answer answer;
-  ares_addrinfo_hints hints = {};
-  hints.ai_family = AF_UNSPEC;
-  ares_getaddrinfo(channel, host.c_str(), nullptr, &hints, take_answer, &answer);
+  ask(channel);
   const bool in_time = ares_queue_wait_empty(channel, static_cast<int>(timeout.count())) == ARES_SUCCESS;
-  ares_destroy(channel);  // ends a query under way: take_answer runs once more before this returns
-  if (!in_time) throw Error("resolve", host, "no answer in time");
+  ares_destroy(channel);  // ends a query under way: its callback runs once more before this returns
+  if (!in_time) throw Error("resolve", name, "no answer in time");
+}
+
+std::vector<std::string> from_dns(const std::string& host, std::chrono::milliseconds timeout) {
+  Answer answer;
+  ask_dns(host, timeout, "", [&](ares_channel_t* channel) {
+    ares_addrinfo_hints hints = {};
+    hints.ai_family = AF_UNSPEC;
+    ares_getaddrinfo(channel, host.c_str(), nullptr, &hints, take_answer, &answer);
+  });
   if (!answer.error.empty()) throw Error("resolve", host, answer.error);
   answer.ipv4.insert(answer.ipv4.end(), answer.ipv6.begin(), answer.ipv6.end());
   return answer.ipv4;
+}
+
+struct SrvAnswer {
+  int status = ARES_SUCCESS;
+  std::vector<SrvRecord> records;
+};
+
+void take_srv_answer(void* context, ares_status_t status, std::size_t, const ares_dns_record_t* message) {
+  auto& answer = *static_cast<SrvAnswer*>(context);
+  answer.status = static_cast<int>(status);
+  if (message == nullptr) return;
+  const std::size_t count = ares_dns_record_rr_cnt(message, ARES_SECTION_ANSWER);
+  for (std::size_t i = 0; i < count; ++i) {
+    const ares_dns_rr_t* record = ares_dns_record_rr_get_const(message, ARES_SECTION_ANSWER, i);
+    if (ares_dns_rr_get_type(record) != ARES_REC_TYPE_SRV) continue;
+    std::string target(ares_dns_rr_get_str(record, ARES_RR_SRV_TARGET));
+    if (target.ends_with('.')) target.pop_back();
+    answer.records.push_back({std::move(target), ares_dns_rr_get_u16(record, ARES_RR_SRV_PORT),
+                              ares_dns_rr_get_u16(record, ARES_RR_SRV_PRIORITY),
+                              ares_dns_rr_get_u16(record, ARES_RR_SRV_WEIGHT)});
+  }
 }
 
 }  // namespace
@@ -95,6 +130,21 @@ std::vector<std::string> resolve(const std::string& host, std::chrono::milliseco
   if (found.empty()) found = from_dns(host, timeout);
   if (found.empty()) throw Error("resolve", host, "no address");
   return found;
+}
+
+std::vector<SrvRecord> resolve_srv(const std::string& name, std::chrono::milliseconds timeout,
+                                   const std::string& servers) {
+  if (name.empty() || name.size() > 253) throw Error("resolve", name.substr(0, 64), "no valid name");
+  SrvAnswer answer;
+  ask_dns(name, timeout, servers, [&](ares_channel_t* channel) {
+    ares_query_dnsrec(channel, name.c_str(), ARES_CLASS_IN, ARES_REC_TYPE_SRV, take_srv_answer, &answer, nullptr);
+  });
+  if (answer.status == ARES_ENOTFOUND || answer.status == ARES_ENODATA) return {};
+  if (answer.status != ARES_SUCCESS) throw Error("resolve", name, ares_strerror(answer.status));
+  std::ranges::sort(answer.records, {}, [](const SrvRecord& record) {
+    return std::tuple(record.priority, -record.weight, record.target, record.port);
+  });
+  return answer.records;
 }
 
 }  // namespace base

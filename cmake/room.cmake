@@ -2,7 +2,7 @@
 # clusterctl's library is clusterctl_room, since the program has the name.
 
 function(room_sources folder out_sources out_tests)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test\\.cc|/main\\.cc|/doctest_main\\.cc)$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -38,7 +38,7 @@ function(add_room name)
   add_library(${library} STATIC)
   add_room_sources(${library} ${name})
   if(name STREQUAL base)
-    target_link_libraries(base PUBLIC openssl systemd cares sqlite Threads::Threads)
+    target_link_libraries(base PUBLIC openssl systemd cares sqlite yaml Threads::Threads)
   endif()
 
   room_sources(${name} sources tests)

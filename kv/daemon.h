@@ -9,56 +9,71 @@
 
 #include "base/event_loop.h"
 #include "base/http_server.h"
+#include "base/tls.h"
 #include "base/url.h"
 #include "kv/checkpoint.h"
 #include "kv/checkpointer.h"
 #include "kv/data_dir.h"
+#include "kv/file_storage.h"
 #include "kv/http_api.h"
+#include "kv/kvd_options.h"
+#include "kv/peer_transport.h"
+#include "kv/raft_engine.h"
 #include "kv/replica.h"
-#include "kv/single_engine.h"
-#include "kv/sqlite_log.h"
+#include "kv/wal_journal.h"
 
 namespace kv {
 
-struct DaemonOptions {
-  std::string name;
-  std::string data_dir;
-  std::vector<base::Url> listen_client_urls;
-  std::vector<std::string> advertise_client_urls;
-  HttpApiOptions api = {};
-};
-
 class Daemon {
  public:
-  // Opens the data and brings the state to where the log ends. Throws base::Error.
-  explicit Daemon(DaemonOptions options);
+  // Opens the data, or makes it, and brings the state to where the log is known to be committed. Throws base::Error.
+  explicit Daemon(KvdOptions options);
   ~Daemon();
 
   // Serves until SIGTERM or SIGINT; returns the exit code.
   int run();
 
  private:
-  LogState identity();
+  Wal open_log();
+  PeerTransport::Callbacks transport_callbacks();
+  void fail(const std::string& reason);
+  void guarded(const std::function<void()>& work);
+  void wake_at(base::Clock::Time time);
+  void members_changed();
   void announce_member();
+  void announce_next();
+  void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
+  void listen_for_peers();
   void listen();
+  void listen_on(base::HttpServer& server, const base::Url& url, const std::shared_ptr<base::TlsContexts>& tls);
   void tick();
   void save_checkpoint();
   void shut_down();
 
-  DaemonOptions options_;
+  KvdOptions options_;
   DataDir data_dir_;
+  std::shared_ptr<base::TlsContexts> client_tls_;  // null: nothing is encrypted
+  std::shared_ptr<base::TlsContexts> peer_tls_;
   base::EventLoop loop_;
-  SqliteLog log_;
+  FileStorage log_storage_;
+  Wal log_;
+  WalJournal journal_;
   Checkpoint checkpoint_;
   Store store_;
   Replica replica_;
-  SingleEngine engine_;
+  RaftEngine engine_;
   Checkpointer checkpointer_;
   HttpApi api_;
   base::HttpServer server_;
+  base::HttpServer metrics_server_;
+  base::HttpServer peer_server_;
+  PeerTransport transport_;
   std::shared_ptr<base::EventLoop::Timer> tick_timer_;
+  std::shared_ptr<base::EventLoop::Timer> engine_timer_;
+  std::shared_ptr<base::EventLoop::Timer> announce_timer_;
   std::uint64_t saved_index_ = 0;  // the log's index in the last checkpoint
   base::Clock::Time last_save_{};
+  bool serving_ = false;
   std::string failure_;
 };
 

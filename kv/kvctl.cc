@@ -250,6 +250,22 @@ base::Applet kvctl_applet() {
        .fallback = "simple",
        .choices = {"simple", "extended", "json"}},
       {.name = "timeout", .value = "DURATION", .help = "longest wait for one endpoint", .fallback = "5s"},
+      {.name = "ca-file",
+       .value = "FILE",
+       .help = "PEM authorities of an https:// store (default: $CLUSTEROS_CA_FILE, else the system's)",
+       .environment = "ETCDCTL_CA_FILE"},
+      {.name = "cert-file",
+       .value = "FILE",
+       .help = "PEM certificate to show to the store (default: $CLUSTEROS_CERT_FILE)",
+       .environment = "ETCDCTL_CERT_FILE"},
+      {.name = "key-file",
+       .value = "FILE",
+       .help = "its key (default: $CLUSTEROS_KEY_FILE)",
+       .environment = "ETCDCTL_KEY_FILE"},
+      {.name = "cacert", .value = "FILE", .help = "the same as --ca-file", .environment = "ETCDCTL_CACERT"},
+      {.name = "cert", .value = "FILE", .help = "the same as --cert-file", .environment = "ETCDCTL_CERT"},
+      {.name = "key", .value = "FILE", .help = "the same as --key-file", .environment = "ETCDCTL_KEY"},
+      {.name = "insecure-skip-tls-verify", .help = "take any certificate of the store"},
   };
   applet.commands = commands();
   applet.single_dash_long = true;

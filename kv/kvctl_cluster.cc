@@ -39,7 +39,7 @@ int list_members(const base::Invocation&, KvctlSession& session) {
 }
 
 // Asks one member on its URLs in turn. Prints what it says; true when it is well.
-bool check_member(const base::Json& member) {
+bool check_member(const base::Json& member, const ClientTls& tls) {
   std::string id = base::json_string(member, "id");
   std::vector<std::string> urls = urls_of(member, "clientURLs");
   if (urls.empty()) {
@@ -48,7 +48,7 @@ bool check_member(const base::Json& member) {
   }
   for (const std::string& url : urls) {
     try {
-      Endpoints endpoint(url, std::chrono::milliseconds(5000));
+      Endpoints endpoint(url, std::chrono::milliseconds(5000), tls);
       base::HttpRequest request;
       request.target = "/health";
       base::Json answer = parse_answer(endpoint.request(request).body);
@@ -74,7 +74,7 @@ int check_cluster(const base::Invocation&, KvctlSession& session) {
     throw;
   }
   std::size_t healthy = 0;
-  for (const base::Json& member : list["members"]) healthy += check_member(member) ? 1 : 0;
+  for (const base::Json& member : list["members"]) healthy += check_member(member, session.tls()) ? 1 : 0;
   bool all = healthy == list["members"].size();
   std::puts(all ? "cluster is healthy" : healthy == 0 ? "cluster is unavailable" : "cluster is degraded");
   return all ? 0 : kExitClusterNotHealthy;

@@ -45,12 +45,30 @@ void print_line(std::string_view text) {
   std::fputc('\n', stdout);
 }
 
+// The first of the options that was given. etcdctl's v2 and v3 commands have different names for the same.
+std::string either(const base::Invocation& invocation, std::string_view one, std::string_view other,
+                   const std::string& fallback) {
+  if (invocation.given(one)) return invocation.get(one);
+  return invocation.given(other) ? invocation.get(other) : fallback;
+}
+
+ClientTls read_tls(const base::Invocation& invocation) {
+  ClientTls tls = tls_from_environment();
+  tls.ca_file = either(invocation, "ca-file", "cacert", tls.ca_file);
+  tls.certificate_file = either(invocation, "cert-file", "cert", tls.certificate_file);
+  tls.key_file = either(invocation, "key-file", "key", tls.key_file);
+  tls.insecure_skip_verify = invocation.flag("insecure-skip-tls-verify");
+  return tls;
+}
+
 }  // namespace
 
 KvctlSession::KvctlSession(const base::Invocation& invocation)
-    : endpoints_(invocation.get("endpoints"),
+    : tls_(read_tls(invocation)),
+      endpoints_(invocation.get("endpoints"),
                  std::chrono::duration_cast<std::chrono::milliseconds>(
-                     base::parse_duration(invocation.get("timeout")).value_or(std::chrono::seconds(0)))),
+                     base::parse_duration(invocation.get("timeout")).value_or(std::chrono::seconds(0))),
+                 tls_),
       output_(invocation.get("output")) {}
 
 base::HttpResponse KvctlSession::send(const base::HttpRequest& request) {

@@ -34,6 +34,7 @@ class KvctlSession {
   void watch(const std::string& key, bool recursive, std::uint64_t index,
              const std::function<bool(const base::Json&)>& each);
 
+  const ClientTls& tls() const { return tls_; }
   bool simple() const { return output_ == "simple"; }
 
   // The answer as -o asks for it: the value, a block of headers, or JSON.
@@ -42,6 +43,7 @@ class KvctlSession {
  private:
   base::HttpResponse send(const base::HttpRequest& request);
 
+  ClientTls tls_;
   Endpoints endpoints_;
   std::string output_;
   std::uint64_t index_ = 0;  // X-Etcd-Index of the last answer

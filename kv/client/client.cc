@@ -41,8 +41,8 @@ bool condition_failed(int code) {
 
 class HttpV2Client : public Client {
  public:
-  HttpV2Client(const std::string& endpoints, milliseconds timeout)
-      : endpoints_(endpoints, timeout), timeout_(timeout) {}
+  HttpV2Client(const std::string& endpoints, milliseconds timeout, const ClientTls& tls)
+      : endpoints_(endpoints, timeout, tls), timeout_(timeout) {}
 
   std::optional<Node> get(const std::string& key) override {
     base::HttpResponse response = call("get", plain_request("GET", target(key, "quorum=true")));
@@ -259,8 +259,8 @@ class HttpV2Client : public Client {
 
 }  // namespace
 
-std::unique_ptr<Client> connect(const std::string& endpoints, milliseconds request_timeout) {
-  return std::make_unique<HttpV2Client>(endpoints, request_timeout);
+std::unique_ptr<Client> connect(const std::string& endpoints, milliseconds request_timeout, const ClientTls& tls) {
+  return std::make_unique<HttpV2Client>(endpoints, request_timeout, tls);
 }
 
 }  // namespace kv

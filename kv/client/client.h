@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "kv/client/client_tls.h"
+
 namespace kv {
 
 struct Node {
@@ -80,6 +82,7 @@ struct Compacted {
 
 // `endpoints`: comma-separated URLs, tried in turn. Throws base::Error for a malformed one; connects on first use.
 std::unique_ptr<Client> connect(const std::string& endpoints,
-                                std::chrono::milliseconds request_timeout = std::chrono::milliseconds(5000));
+                                std::chrono::milliseconds request_timeout = std::chrono::milliseconds(5000),
+                                const ClientTls& tls = tls_from_environment());
 
 }  // namespace kv

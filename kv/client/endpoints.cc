@@ -1,6 +1,7 @@
 #include "kv/client/endpoints.h"
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -16,8 +17,17 @@ bool never_sent(const base::Error& error) {
   return number == ECONNREFUSED || number == EHOSTUNREACH || number == ENETUNREACH;
 }
 
-base::HttpClientOptions http_options(std::chrono::milliseconds timeout) {
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+base::HttpClientOptions http_options(std::chrono::milliseconds timeout, const ClientTls& tls) {
   base::HttpClientOptions options;
+  options.ca_file = tls.ca_file;
+  options.certificate_file = tls.certificate_file;
+  options.key_file = tls.key_file;
+  options.insecure_skip_verify = tls.insecure_skip_verify;
   options.connect_timeout = timeout;
   options.io_timeout = timeout;
   return options;
@@ -38,8 +48,16 @@ std::vector<base::Url> parse_endpoints(const std::string& list) {
   return urls;
 }
 
-Endpoints::Endpoints(const std::string& list, std::chrono::milliseconds timeout)
-    : urls_(parse_endpoints(list)), http_(http_options(timeout)) {}
+ClientTls tls_from_environment() {
+  return {variable("CLUSTEROS_CA_FILE"), variable("CLUSTEROS_CERT_FILE"), variable("CLUSTEROS_KEY_FILE")};
+}
+
+Endpoints::Endpoints(const std::string& list, std::chrono::milliseconds timeout, const ClientTls& tls)
+    : urls_(parse_endpoints(list)), http_(http_options(timeout, tls)) {
+  if (tls.certificate_file.empty() != tls.key_file.empty()) {
+    throw base::Error("use a certificate", tls.certificate_file + tls.key_file, "a certificate needs its key");
+  }
+}
 
 base::HttpResponse Endpoints::request(const base::HttpRequest& request, bool repeatable) {
   std::vector<std::string> reasons;

@@ -9,6 +9,7 @@
 
 #include "base/http_client.h"
 #include "base/url.h"
+#include "kv/client/client_tls.h"
 
 namespace kv {
 
@@ -21,7 +22,7 @@ std::vector<base::Url> parse_endpoints(const std::string& list);
 // One object a thread; cancel() alone may come from another one.
 class Endpoints {
  public:
-  Endpoints(const std::string& list, std::chrono::milliseconds timeout);
+  Endpoints(const std::string& list, std::chrono::milliseconds timeout, const ClientTls& tls = tls_from_environment());
 
   // Throws base::Error when no endpoint answers. A request that is not `repeatable` goes to the next endpoint only when
   // the one before cannot have seen it (its connection was refused): a conditional write must not happen twice.

@@ -265,9 +265,9 @@ test_second_kvd_is_told_who_has_the_data() {
 
 test_bad_options_and_addresses() {
   expect_match "$(expect_fail 2 applet kvd --lisen-client-urls x 2>&1)" "unknown option '--lisen-client-urls'.*--listen-client-urls"
-  expect_match "$(expect_fail 2 applet kvd --initial-cluster x 2>&1)" "unknown option '--initial-cluster'"
-  expect_match "$(expect_fail 2 applet kvd --data-dir "$TMP/d" --listen-client-urls https://127.0.0.1:1 2>&1)" 'only http://'
-  expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/d" --listen-client-urls http://name.invalid:1 2>&1)" 'no IP address'
+  expect_match "$(expect_fail 2 applet kvd --initial-cluster x 2>&1)" "--initial-cluster: 'x' is not of the form NAME=URL"
+  expect_match "$(expect_fail 2 applet kvd --data-dir "$TMP/d" --listen-client-urls tcp://127.0.0.1:1 2>&1)" 'the scheme must be http'
+  expect_match "$(expect_fail 2 applet kvd --data-dir "$TMP/d" --listen-client-urls http://name.invalid:1 2>&1)" 'expected IP in URL'
   echo text >"$TMP/file"
   expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/file/d" 2>&1)" 'Not a directory'
 }
@@ -276,12 +276,20 @@ test_damaged_data_is_refused_by_name() {
   start_kvd
   curl -sf "$KEYS/a" -XPUT -d value=1 >/dev/null
   stop_daemon "$PID"
-  rm "$TMP/data/log.db"
+  mv "$TMP/data/wal" "$TMP/wal"
   expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" \
-    'its checkpoint ends at entry [0-9]+, but the log holds'
-  echo garbage >"$TMP/data/log.db"
-  expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" 'log.db: file is not a database'
-  rm "$TMP/data/log.db"
+    'it has a checkpoint \(store.db\) but no log \(wal/\)'
+  mkdir -p "$TMP/data/wal"
+  echo garbage >"$TMP/data/wal/0000000000000001.wal"
+  expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" \
+    '0000000000000001.wal: its header is damaged'
+  rm -r "$TMP/data/wal"
+  cp -r "$TMP/wal" "$TMP/data/wal"
+  printf x | dd of="$TMP/data/wal/0000000000000001.wal" bs=1 seek=110 conv=notrunc status=none
+  expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" \
+    '0000000000000001.wal at [0-9]+: the frame there is damaged.*join it again'
+  rm -r "$TMP/data/wal"
+  cp -r "$TMP/wal" "$TMP/data/wal"
   echo garbage >"$TMP/data/store.db"
   expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" 'store.db: file is not a database'
 }
@@ -322,7 +330,7 @@ test_several_addresses_and_clean_stop() {
 test_etcd_name_takes_one_dash() {
   PORT=$(free_port)
   URL=http://127.0.0.1:$PORT
-  start_daemon kvd applet etcd -data-dir "$TMP/data" -listen-client-urls "$URL" -name=old
+  start_daemon kvd applet etcd -data-dir "$TMP/data" -listen-client-urls "$URL" -advertise-client-urls "$URL" -name=old
   wait_until 10 curl -sf "$URL/health"
   expect_match "$(curl -s "$URL/v2/members")" '"name":"old"'
 }

@@ -1,6 +1,6 @@
 // libyaml gives events; we build the tree ourselves, because its own document loader has no bounds, keeps aliases as
 // cycles, and throws away everything when the text breaks off in the middle.
-#include "bootstrap/yaml.h"
+#include "base/yaml.h"
 
 #include <yaml.h>
 
@@ -13,12 +13,12 @@
 
 #include "base/digest.h"
 
-namespace bootstrap {
+namespace base {
 namespace {
 
 constexpr std::string_view kBinaryTag = "tag:yaml.org,2002:binary";
 
-Mark to_mark(const yaml_mark_t& mark) {
+YamlMark to_mark(const yaml_mark_t& mark) {
   return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
 }
 
@@ -92,7 +92,7 @@ class Composer {
   }
 
   void take(const yaml_event_t& event) {
-    const Mark mark = to_mark(event.start_mark);
+    const YamlMark mark = to_mark(event.start_mark);
     switch (event.type) {
       case YAML_DOCUMENT_START_EVENT:
         if (root_) fail(mark, "a second document");
@@ -116,9 +116,9 @@ class Composer {
     }
   }
 
-  void open(YamlNode::Kind kind, Mark mark, std::string anchor) {
+  void open(YamlNode::Kind kind, YamlMark mark, std::string anchor) {
     if (expects_key()) return fail(mark, "invalid map key");
-    if (stack_.size() >= kMaxDepth) return fail(mark, "nested too deeply (32 levels at most)");
+    if (stack_.size() >= kMaxYamlDepth) return fail(mark, "nested too deeply (32 levels at most)");
     Frame frame;
     frame.node.kind = kind;
     frame.node.mark = mark;
@@ -134,7 +134,7 @@ class Composer {
     finish(std::move(frame.node), frame.anchor);
   }
 
-  void take_scalar(const yaml_event_t& event, Mark mark) {
+  void take_scalar(const yaml_event_t& event, YamlMark mark) {
     const auto& scalar = event.data.scalar;
     YamlNode node;
     node.mark = mark;
@@ -149,12 +149,13 @@ class Composer {
     finish(std::move(node), to_string(scalar.anchor));
   }
 
-  void take_alias(const std::string& name, Mark mark) {
+  void take_alias(const std::string& name, YamlMark mark) {
     for (const auto& frame : stack_)
       if (frame.anchor == name) return fail(mark, "anchor '" + name + "' value contains itself");
     const auto found = anchors_.find(name);
     if (found == anchors_.end()) return fail(mark, "unknown anchor '" + name + "' referenced");
-    if (stack_.size() + depth_of(found->second) > kMaxDepth) return fail(mark, "nested too deeply (32 levels at most)");
+    if (stack_.size() + depth_of(found->second) > kMaxYamlDepth)
+      return fail(mark, "nested too deeply (32 levels at most)");
     count(weigh(found->second), mark);
     if (!problem_) finish(found->second, "");
   }
@@ -217,14 +218,14 @@ class Composer {
 
   bool expects_key() const { return !stack_.empty() && stack_.back().node.is_mapping() && !stack_.back().key; }
 
-  void count(Weight weight, Mark mark) {
+  void count(Weight weight, YamlMark mark) {
     total_.nodes += weight.nodes;
     total_.text += weight.text;
-    if (total_.nodes > kMaxNodes) fail(mark, "too many values (50000 at most, aliases counted each time)");
-    if (total_.text > kMaxText) fail(mark, "too much text (16 MiB at most, aliases counted each time)");
+    if (total_.nodes > kMaxYamlNodes) fail(mark, "too many values (50000 at most, aliases counted each time)");
+    if (total_.text > kMaxYamlText) fail(mark, "too much text (16 MiB at most, aliases counted each time)");
   }
 
-  void fail(Mark mark, std::string message) {
+  void fail(YamlMark mark, std::string message) {
     if (!problem_) problem_ = YamlProblem{mark, std::move(message)};
   }
 
@@ -258,4 +259,4 @@ YamlResult parse_yaml(std::string_view text) {
   return Composer().compose(text);
 }
 
-}  // namespace bootstrap
+}  // namespace base

@@ -1,4 +1,4 @@
-#include "bootstrap/yaml.h"
+#include "base/yaml.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 
-namespace bootstrap {
+namespace base {
 namespace {
 
 YamlNode good(std::string_view text) {
@@ -112,4 +112,4 @@ TEST_CASE("damaged texts never crash") {
 }
 
 }  // namespace
-}  // namespace bootstrap
+}  // namespace base
