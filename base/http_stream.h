@@ -4,7 +4,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <functional>
@@ -13,6 +12,7 @@
 #include <string>
 
 #include "base/tls.h"
+#include "base/tls_stream.h"
 
 namespace base {
 
@@ -57,8 +57,7 @@ class HttpStream {
   void read_ahead(boost::beast::flat_buffer& buffer, std::function<void()> ended);
 
   Socket socket_;
-  std::shared_ptr<boost::asio::ssl::context> context_;  // the one it began with
-  std::optional<boost::asio::ssl::stream<Socket&>> tls_;
+  std::optional<TlsStream> tls_;
   std::string certificate_name_;
   boost::asio::steady_timer ahead_;  // cancelled when reading ahead ends
   bool reading_ahead_ = false;
