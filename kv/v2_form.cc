@@ -1,23 +1,29 @@
 #include "kv/v2_form.h"
 
 #include "base/text.h"
+#include "kv/go_mime.h"
 #include "kv/go_text.h"
 
 namespace kv {
 
 namespace {
 
-bool is_form(const base::HttpRequest& request) {
-  std::string_view type = request.headers.get("Content-Type");
-  return base::lower(base::trim(type.substr(0, type.find(';')))) == "application/x-www-form-urlencoded";
-}
+constexpr std::string_view kFormType = "application/x-www-form-urlencoded";
 
 }  // namespace
 
 std::string V2Form::parse(const base::HttpRequest& request) {
   std::string error;
-  bool has_body = request.method == "PUT" || request.method == "POST";
-  if (has_body && is_form(request)) error = add(request.body);
+  if (request.method == "PUT" || request.method == "POST") {
+    std::string_view text = request.headers.get("Content-Type");
+    if (text == kFormType) {
+      error = add(request.body);
+    } else if (!text.empty()) {
+      MediaType type = parse_media_type(text);
+      std::string body_error = type.name == kFormType ? add(request.body) : "";
+      error = type.error.empty() ? body_error : type.error;
+    }
+  }
   std::string query_error = add(request.raw_query());
   return error.empty() ? query_error : error;
 }

@@ -65,17 +65,18 @@ first_mirror() {
   done < <(host_sources)
 }
 
-# The package sources of the SDK: the host's mirrors with our suite. Nothing when the host is no Debian: then
+# sdk_sources SUITE: the host's mirrors with another suite than its own. Nothing when the host is no Debian: then
 # mmdebstrap uses its own default.
 sdk_sources() {
+  local suite=$1
   local releases='bullseye|bookworm|trixie|forky|sid|oldstable|stable|testing|unstable' mirror security
   mirror=$(first_mirror "$releases")
   security=$(first_mirror "($releases)[-/](security|updates)" | grep security || true)
   [[ $security ]] || security=$(first_mirror "($releases)-security")
   [[ $mirror ]] || return 0
-  echo "deb [signed-by=$KEYRING] $mirror $SUITE main"
-  echo "deb [signed-by=$KEYRING] $mirror $SUITE-updates main"
-  [[ ! $security ]] || echo "deb [signed-by=$KEYRING] $security $SUITE-security main"
+  echo "deb [signed-by=$KEYRING] $mirror $suite main"
+  echo "deb [signed-by=$KEYRING] $mirror $suite-updates main"
+  [[ ! $security ]] || echo "deb [signed-by=$KEYRING] $security $suite-security main"
 }
 
 # How the host's apt reaches its mirrors (a proxy, for example) holds for the SDK too.
@@ -126,7 +127,7 @@ sdk_ensure() {
   ((free > 4000000)) || die "the SDK needs 4 GB in $CACHE, where $((free / 1000)) MB are free; set CLUSTEROS_CACHE to another folder"
   new=$sdk.new-$$
   trap 'rm -rf --one-file-system "$new" "$new.list" 8>&-' EXIT
-  sdk_sources >"$new.list"
+  sdk_sources "$SUITE" >"$new.list"
   local -a command=(mmdebstrap --variant=apt --verbose --include="$(sdk_packages | paste -sd,)")
   local option
   while read -r option; do command+=(--aptopt="$option"); done < <(host_apt_options)
@@ -251,7 +252,8 @@ case ${1:-} in
   ensure) sdk_ensure ;;
   path) sdk_path ;;
   packages) sdk_packages ;;
-  sources) sdk_sources ;;
+  sources) sdk_sources "${2:-$SUITE}" ;;
+  apt-options) host_apt_options ;;
   run)
     shift
     sdk_run "$@"
@@ -260,5 +262,5 @@ case ${1:-} in
     shift
     enter "$@"
     ;;
-  *) refuse command "${1:-}" ensure run path packages sources ;;
+  *) refuse command "${1:-}" ensure run path packages sources apt-options ;;
 esac
