@@ -31,20 +31,39 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
 using Socket = asio::generic::stream_protocol::socket;
+using RequestParser = beast::http::request_parser<beast::http::string_body>;
 
 namespace {
 
 class Connection;
 
-std::string date_now() {
-  return std::format("{:%a, %d %b %Y %H:%M:%S} GMT",
-                     std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+// Most requests are smaller. What waits for its answer holds no buffer: there may be ten thousand of them.
+constexpr std::size_t kReadBytes = 1024;
+constexpr std::size_t kReadMoreBytes = 64 * 1024;
+
+// Written once a second: it is in every answer. One for each thread, since each may have a server.
+const std::string& date_now() {
+  thread_local std::chrono::sys_seconds second{};
+  thread_local std::string text;
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  if (now != second || text.empty()) {
+    second = now;
+    text = std::format("{:%a, %d %b %Y %H:%M:%S} GMT", now);
+  }
+  return text;
 }
 
-std::string head_text(const HttpResponse& response, std::string_view framing) {
-  std::string text = std::format("HTTP/1.1 {} {}\r\n", response.status, http_reason(response.status));
-  for (const auto& [name, value] : response.headers.all()) text += std::format("{}: {}\r\n", name, value);
-  text += std::format("Date: {}\r\n{}\r\n", date_now(), framing);
+// With room for `body_bytes` behind it.
+std::string head_text(const HttpResponse& response, std::string_view framing, std::size_t body_bytes = 0) {
+  constexpr std::size_t kStatusAndDate = 96;
+  std::size_t size = kStatusAndDate + framing.size() + body_bytes;
+  for (const auto& [name, value] : response.headers.all()) size += name.size() + value.size() + 4;
+  std::string text;
+  text.reserve(size);
+  text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(http_reason(response.status));
+  text += "\r\n";
+  for (const auto& [name, value] : response.headers.all()) text.append(name).append(": ").append(value).append("\r\n");
+  text.append("Date: ").append(date_now()).append("\r\n").append(framing).append("\r\n");
   return text;
 }
 
@@ -93,7 +112,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   asio::awaitable<bool> read_request();
+  asio::awaitable<void> read_message(RequestParser& parser, error_code& error);
   void refuse(int status, std::string_view reason);
+  void send_now(std::string& data);
   void write_next();
 
   std::shared_ptr<HttpServer::State> server_;
@@ -166,9 +187,9 @@ class Reply : public HttpReply {
     if (answered_ || !connection) return;
     answered_ = true;
     const bool bodyless = response.status == 204 || response.status == 304;
-    std::string framing = bodyless ? "" : std::format("Content-Length: {}\r\n", response.body.size());
+    std::string framing = bodyless ? "" : "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
     if (!connection->keep_alive) framing += "Connection: close\r\n";
-    std::string text = head_text(response, framing);
+    std::string text = head_text(response, framing, response.body.size());
     if (!bodyless && !connection->head_request) text += response.body;
     connection->queue(std::move(text));
     connection->end_of_answer();
@@ -196,8 +217,17 @@ void Connection::close() {
   if (auto callback = std::exchange(on_close, nullptr)) callback();
 }
 
+// What the socket takes at once needs no asynchronous operation: nearly every answer does.
+void Connection::send_now(std::string& data) {
+  if (writing_ || !output_.empty()) return;
+  const ssize_t count = ::send(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count > 0) data.erase(0, static_cast<std::size_t>(count));
+}
+
 void Connection::queue(std::string data) {
   if (!socket_.is_open()) return;
+  send_now(data);
+  if (data.empty()) return;
   pending_ += data.size();
   output_.push_back(std::move(data));
   if (!writing_) write_next();
@@ -225,6 +255,7 @@ void Connection::end_of_answer() {
 }
 
 void Connection::watch_for_close() {
+  if (buffer_.size() == 0) buffer_.shrink_to_fit();
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
     if (error || self->answer_ended_ || !self->socket_.is_open()) return;
     char byte = 0;
@@ -243,9 +274,39 @@ void Connection::refuse(int status, std::string_view reason) {
   answer_ended_ = true;
 }
 
+// Feeds the parser until the message is whole, with one read where that is enough.
+asio::awaitable<void> Connection::read_message(RequestParser& parser, error_code& error) {
+  namespace http = beast::http;
+  parser.eager(true);
+  bool told_to_go_on = false;
+  while (!parser.is_done()) {
+    if (buffer_.size() > 0) {
+      buffer_.consume(parser.put(buffer_.data(), error));
+      if (error && error != http::error::need_more) co_return;
+      error = {};
+      if (parser.is_done()) co_return;
+    }
+    if (parser.is_header_done() && !told_to_go_on &&
+        beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      told_to_go_on = true;
+      queue("HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    const std::size_t room = parser.is_header_done() ? kReadMoreBytes : kReadBytes;
+    const std::size_t count =
+        co_await socket_.async_read_some(buffer_.prepare(room), asio::redirect_error(asio::use_awaitable, error));
+    buffer_.commit(count);
+    if (error == asio::error::eof) {
+      error = {};
+      if (parser.got_some()) parser.put_eof(error);
+      if (!error && !parser.is_done()) error = http::error::end_of_stream;
+    }
+    if (error) co_return;
+  }
+}
+
 asio::awaitable<bool> Connection::read_request() {
   namespace http = beast::http;
-  http::request_parser<http::string_body> parser;
+  RequestParser parser;
   parser.header_limit(static_cast<std::uint32_t>(server_->options.max_header_bytes));
   parser.body_limit(server_->options.max_body_bytes);
   deadline_.expires_after(server_->options.idle_timeout);
@@ -253,10 +314,7 @@ asio::awaitable<bool> Connection::read_request() {
     if (!error) self->close();
   });
   error_code error;
-  co_await http::async_read_header(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
-  if (!error && beast::iequals(parser.get()[http::field::expect], "100-continue"))
-    queue("HTTP/1.1 100 Continue\r\n\r\n");
-  if (!error) co_await http::async_read(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  co_await read_message(parser, error);
   deadline_.cancel();
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     refuse(431, std::format("request header is larger than {} bytes", server_->options.max_header_bytes));
