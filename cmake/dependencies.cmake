@@ -16,4 +16,5 @@ add_static_library(archive -l:libarchive.a nettle acl -l:libxml2.a lzma zstd lz4
 add_static_library(seccomp -l:libseccomp.a)
 add_static_library(nftables -l:libnftnl.a -l:libmnl.a)
 add_static_library(yaml -l:libyaml.a)
+add_static_library(crypt -l:libcrypt.a)
 add_static_library(blkid -l:libblkid.a)

@@ -26,7 +26,7 @@ class LiveStore {
     engine_ = std::make_unique<kv::SingleEngine>(log_, replica_, post());
     replica_.attach(*engine_);
     engine_->start(0);
-    api_ = std::make_unique<kv::HttpApi>(replica_, 1, "test");
+    api_ = std::make_unique<kv::HttpApi>(replica_, loop_, 1, kv::HttpApiOptions{.name = "test"});
     server_ = std::make_unique<base::HttpServer>(
         loop_, base::HttpServerOptions{},
         [this](base::HttpRequest request, std::shared_ptr<base::HttpReply> reply) { api_->handle(request, reply); });

@@ -19,6 +19,11 @@ enum class Operation : std::uint8_t {
   kDelete = 6,
   kCompareAndDelete = 7,
   kExpire = 8,  // remove all that ran out at `time`
+  // The cluster's members (kv/members.h). `key`: the member's directory, `value`: its raftAttributes or attributes.
+  kAddMember = 9,
+  kUpdateMember = 10,
+  kRemoveMember = 11,   // for ever
+  kPublishMember = 12,  // a known member says its name and its clients' URLs
 };
 
 struct Command {
@@ -30,6 +35,7 @@ struct Command {
   bool directory = false;
   bool recursive = false;
   bool refresh = false;         // keep the value, wake no watcher
+  bool strict = false;          // kAddMember, kRemoveMember: only if a quorum of started members is left
   std::int64_t expires_at = 0;  // nanoseconds since 1970 UTC, 0: never
   std::int64_t time = 0;        // the proposer's clock, the same unit
 

@@ -37,6 +37,8 @@ TEST_CASE("command: what was encoded is decoded") {
   CHECK(kv::decode_command(kv::encode(example())) == example());
   kv::Command expire{.operation = kv::Operation::kExpire};
   CHECK(kv::decode_command(kv::encode(expire)) == expire);
+  kv::Command remove{.operation = kv::Operation::kRemoveMember, .key = "/0/members/1", .strict = true};
+  CHECK(kv::decode_command(kv::encode(remove)) == remove);
 }
 
 TEST_CASE("command: bytes that are none are refused") {
@@ -49,10 +51,10 @@ TEST_CASE("command: bytes that are none are refused") {
   other[0] = 2;
   CHECK_THROWS_AS(kv::decode_command(other), base::Error);
   other = bytes;
-  other[1] = 9;
+  other[1] = 13;
   CHECK_THROWS_AS(kv::decode_command(other), base::Error);
   other = bytes;
-  other[2] = 8;
+  other[2] = 16;
   CHECK_THROWS_AS(kv::decode_command(other), base::Error);
 }
 

@@ -36,7 +36,7 @@ Daemon::Daemon(DaemonOptions options)
                        engine_.checkpointed(position.applied_index);
                      },
                      [this](const std::string& reason) { replica_.engine_failed(reason); }}),
-      api_(replica_, log_.state().cluster_id, options_.name),
+      api_(replica_, loop_, log_.state().cluster_id, options_.api),
       server_(loop_, server_options(),
               [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
                 api_.handle(request, reply);
@@ -107,6 +107,7 @@ void Daemon::listen() {
 
 void Daemon::tick() {
   replica_.tick();
+  api_.tick();
   base::Clock::Time now = replica_.clock().now();
   bool changed = store_.position().applied_index > saved_index_;
   if (changed && !checkpointer_.busy() && now - last_save_ >= kCheckpointInterval) {

@@ -25,6 +25,7 @@ struct DaemonOptions {
   std::string data_dir;
   std::vector<base::Url> listen_client_urls;
   std::vector<std::string> advertise_client_urls;
+  HttpApiOptions api = {};
 };
 
 class Daemon {

@@ -1,6 +1,8 @@
 #include "kv/go_text.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <format>
 
 #include "kv/client/key_path.h"
@@ -172,6 +174,17 @@ std::string duration_text(std::chrono::nanoseconds duration) {
   if (minutes == 0) return seconds;
   if (minutes < 60) return std::format("{}m{}", minutes, seconds);
   return std::format("{}h{}m{}", minutes / 60, minutes % 60, seconds);
+}
+
+std::string float_text(double number) {
+  char digits[512];
+  double size = std::abs(number);
+  bool exponent = number != 0 && (size < 1e-6 || size >= 1e21);
+  auto format = exponent ? std::chars_format::scientific : std::chars_format::fixed;
+  std::string text(digits, std::to_chars(digits, digits + sizeof(digits), number, format).ptr);
+  // Go writes "1e-7", not "1e-07".
+  if (std::size_t zero = text.find("e-0"); zero != std::string::npos) text.erase(zero + 2, 1);
+  return text;
 }
 
 std::string clean_url_path(std::string_view path) {

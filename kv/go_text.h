@@ -27,6 +27,9 @@ std::string escape_html(std::string_view text);
 // time.Duration.String(): "1h2m3.5s", "1.5ms", "0s".
 std::string duration_text(std::chrono::nanoseconds duration);
 
+// encoding/json's number for a float64 (finite).
+std::string float_text(double number);
+
 // net/http's cleanPath: as path.Clean, but a trailing slash stays.
 std::string clean_url_path(std::string_view path);
 

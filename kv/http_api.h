@@ -1,44 +1,62 @@
 #pragma once
-// Everything on the client port: routes a request to the keys, the members, the statistics, or says as Go's net/http
-// does that there is nothing (404), that the method does not fit (405) or that the path is not clean (301).
+// Everything on the client port: finds the part of the API that a path belongs to, or says as Go's net/http does that
+// there is nothing (404), that the method does not fit (405) or that the path is not clean (301).
 
-#include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/event_loop.h"
 #include "base/http_server.h"
-#include "kv/members.h"
+#include "kv/access.h"
+#include "kv/auth_api.h"
+#include "kv/cors.h"
+#include "kv/discovery_service.h"
+#include "kv/health_api.h"
+#include "kv/members_api.h"
+#include "kv/peer_stats.h"
 #include "kv/replica.h"
+#include "kv/stats_api.h"
 #include "kv/v2_keys.h"
 
 namespace kv {
 
+struct HttpApiOptions {
+  std::string name;                        // of this member
+  std::vector<std::string> cors = {"*"};   // origins whose web pages may use the API (--cors)
+  bool strict_reconfig_check = true;       // refuse member changes that could lose the quorum
+  std::string discovery_service_url = {};  // base of the URLs that /new gives; "": no discovery service
+};
+
 class HttpApi {
  public:
-  // `replica` must outlive it and the server.
-  HttpApi(Replica& replica, std::uint64_t cluster_id, std::string name);
+  // `replica` and `loop` must outlive it and the server.
+  HttpApi(Replica& replica, base::EventLoop& loop, std::uint64_t cluster_id, HttpApiOptions options);
 
   void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
 
+  // To be called ten times a second or so: takes note of a new leader.
+  void tick() { peer_stats_.leader_is(replica_.engine_status().leader_id); }
+
+  // For the transport to tell.
+  PeerStats& peer_stats() { return peer_stats_; }
+
  private:
   using ReplyPtr = std::shared_ptr<base::HttpReply>;
-  struct Route;
 
   void route(const base::HttpRequest& request, const std::string& path, const ReplyPtr& reply);
-  void machines(base::HttpReply& reply) const;
-  void members(const std::string& path, base::HttpReply& reply) const;
-  void store_stats(base::HttpReply& reply) const;
-  void self_stats(base::HttpReply& reply) const;
-  void leader_stats(base::HttpReply& reply) const;
-  void health(const ReplyPtr& reply);
-  void metrics(base::HttpReply& reply) const;
 
   Replica& replica_;
   std::string cluster_id_;
-  std::string name_;
+  Cors cors_;
+  PeerStats peer_stats_;
+  AccessControl access_;
   V2Keys keys_;
-  base::Clock::WallTime start_wall_;
-  base::Clock::Time start_;
+  MembersApi members_;
+  AuthApi auth_;
+  HealthApi health_;
+  StatsApi stats_;
+  std::unique_ptr<DiscoveryService> discovery_;  // null: not asked for
 };
 
 }  // namespace kv

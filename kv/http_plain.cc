@@ -1,5 +1,6 @@
 #include "kv/http_plain.h"
 
+#include <algorithm>
 #include <format>
 
 #include "kv/go_text.h"
@@ -47,6 +48,22 @@ base::HttpResponse json_response(std::string body) {
   response.headers.set("Content-Type", "application/json");
   response.body = std::move(body);
   return response;
+}
+
+base::HttpResponse message_error(int status, std::string_view text) {
+  base::HttpResponse response = json_response("{\"message\":" + json_quoted(text) + "}");
+  response.status = status;
+  return response;
+}
+
+bool allow_methods(const base::HttpRequest& request, std::string_view methods, base::HttpReply& reply) {
+  for (std::string_view rest = methods; !rest.empty();) {
+    std::string_view one = rest.substr(0, rest.find(','));
+    if (one == request.method) return true;
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+  }
+  reply.send(method_not_allowed(methods));
+  return false;
 }
 
 }  // namespace kv

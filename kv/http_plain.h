@@ -1,9 +1,11 @@
 #pragma once
-// Answers in the words of Go's net/http.
+// Answers in the words of Go's net/http and of etcd.
 
+#include <string>
 #include <string_view>
 
 #include "base/http.h"
+#include "base/http_server.h"
 
 namespace kv {
 
@@ -20,5 +22,11 @@ base::HttpResponse method_not_allowed(std::string_view allow);
 base::HttpResponse moved_permanently(const base::HttpRequest& request, std::string_view path);
 
 base::HttpResponse json_response(std::string body);
+
+// {"message":…}, the form of etcd's errors outside of /v2/keys.
+base::HttpResponse message_error(int status, std::string_view text);
+
+// Answers 405 and returns false unless the request's method is in `methods` ("GET,HEAD").
+bool allow_methods(const base::HttpRequest& request, std::string_view methods, base::HttpReply& reply);
 
 }  // namespace kv

@@ -32,6 +32,9 @@ DaemonOptions read_options(const base::Invocation& invocation) {
   DaemonOptions options;
   options.name = invocation.get("name");
   options.data_dir = invocation.get("data-dir");
+  options.api.name = options.name;
+  options.api.cors = base::split(invocation.get("cors"), ',');
+  options.api.discovery_service_url = invocation.get("discovery-service");
   for (const std::string& text : base::split(invocation.get("listen-client-urls"), ',')) {
     options.listen_client_urls.push_back(listen_url(text));
   }
@@ -83,6 +86,13 @@ base::Applet kvd_applet() {
       {.name = "advertise-client-urls",
        .value = "URLS",
        .help = "comma-separated URLs that clients are told to use; default: those it listens on"},
+      {.name = "cors",
+       .value = "ORIGINS",
+       .help = "comma-separated origins of web pages that may use the store",
+       .fallback = "*"},
+      {.name = "discovery-service",
+       .value = "URL",
+       .help = "be a discovery service for new clusters, whose URLs begin with this one"},
   };
   applet.run = run_kvd;
   applet.single_dash_long = true;

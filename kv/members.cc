@@ -1,6 +1,7 @@
 #include "kv/members.h"
 
 #include <algorithm>
+#include <charconv>
 #include <format>
 
 #include "base/digest.h"
@@ -12,6 +13,7 @@ namespace kv {
 namespace {
 
 constexpr std::string_view kMembersKey = "/0/members";
+constexpr std::string_view kRemovedKey = "/0/removed_members";
 constexpr std::string_view kVersionKey = "/0/version";
 
 std::uint64_t first_eight_bytes(std::string_view hash) {
@@ -80,8 +82,9 @@ std::vector<Member> members_of(const Store& store) {
   if (!list) return members;
   for (const NodeView& entry : list->nodes) {
     Member member;
-    std::string_view name = std::string_view(entry.key).substr(kMembersKey.size() + 1);
-    member.id = std::stoull(std::string(name), nullptr, 16);
+    std::optional<std::uint64_t> id = member_id_of_key(entry.key);
+    if (!id) continue;
+    member.id = *id;
     for (const NodeView& part : entry.nodes) {
       base::Json facts = base::parse_json(part.value.value_or("{}"), part.key);
       if (part.key.ends_with("/raftAttributes")) {
@@ -97,16 +100,61 @@ std::vector<Member> members_of(const Store& store) {
   return members;
 }
 
+bool is_removed_member(const Store& store, std::uint64_t id) {
+  return store.peek(removed_member_key(id)).has_value();
+}
+
+std::string member_key(std::uint64_t id) {
+  return std::format("{}/{}", kMembersKey, id_text(id));
+}
+
+std::string removed_member_key(std::uint64_t id) {
+  return std::format("{}/{}", kRemovedKey, id_text(id));
+}
+
+std::optional<std::uint64_t> member_id_of_key(std::string_view key) {
+  if (!key.starts_with(kMembersKey) || key.size() <= kMembersKey.size()) return std::nullopt;
+  return parse_id(key.substr(kMembersKey.size() + 1));
+}
+
+std::optional<std::uint64_t> parse_id(std::string_view text) {
+  std::uint64_t id = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return id;
+}
+
+std::vector<std::string> peer_urls_of(std::string_view raft_attributes) {
+  try {
+    return string_list(base::parse_json(raft_attributes, "raftAttributes"), "peerURLs");
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+Command add_member_command(const Member& member, bool strict, std::int64_t now) {
+  Command command = put(Operation::kAddMember, member_key(member.id), raft_attributes(member), now);
+  command.strict = strict;
+  return command;
+}
+
+Command update_member_command(const Member& member, std::int64_t now) {
+  return put(Operation::kUpdateMember, member_key(member.id), raft_attributes(member), now);
+}
+
+Command remove_member_command(std::uint64_t id, bool strict, std::int64_t now) {
+  Command command = put(Operation::kRemoveMember, member_key(id), "", now);
+  command.strict = strict;
+  return command;
+}
+
 std::vector<Command> member_commands(const Store& store, const Member& self, std::int64_t now) {
   std::vector<Command> commands;
   std::vector<Member> members = members_of(store);
   auto known = std::ranges::find(members, self.id, &Member::id);
-  std::string key = std::format("{}/{}", kMembersKey, id_text(self.id));
-  if (known == members.end()) {
-    commands.push_back(put(Operation::kCreate, key + "/raftAttributes", raft_attributes(self), now));
-  }
+  if (known == members.end()) commands.push_back(add_member_command(self, false, now));
   if (known == members.end() || *known != self) {
-    commands.push_back(put(Operation::kSet, key + "/attributes", attributes(self), now));
+    commands.push_back(put(Operation::kPublishMember, member_key(self.id), attributes(self), now));
   }
   std::optional<NodeView> version = store.peek(std::string(kVersionKey));
   if (!version || version->value != kApiClusterVersion) {

@@ -73,6 +73,11 @@ Applied Store::apply(const Command& command, std::uint64_t log_index, std::uint6
       break;
     case Operation::kExpire:
       return {EventPtr(), expire(command.time)};
+    case Operation::kAddMember:
+    case Operation::kUpdateMember:
+    case Operation::kRemoveMember:
+    case Operation::kPublishMember:
+      return change_member(command);
   }
   Applied applied{std::move(result), {}};
   if (position_.revision != before) applied.events.push_back(history_.at(position_.revision));
@@ -265,6 +270,8 @@ std::optional<StoreError> Store::compare(const TreeNode& node, const Command& co
 
 EventPtr Store::record(StoreEvent event) {
   position_.revision = event.index;
+  if (event.node.key.starts_with("/0/")) member_changes_.count();
+  if (event.node.key.starts_with("/2")) auth_changes_.count();
   EventPtr shared = std::make_shared<const StoreEvent>(std::move(event));
   history_.add(shared);
   return shared;
@@ -344,6 +351,8 @@ void Store::restore(StoreImage image) {
                       std::format("it ends at {}, the state at {}", history_.last_index(), position_.revision));
   }
   checkpointed_revision_ = position_.revision;
+  member_changes_.count();
+  auth_changes_.count();
   tree_.take_touched();
 }
 

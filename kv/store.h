@@ -5,6 +5,7 @@
 // The rules are etcd v2's (etcd 3.4 server/etcdserver/api/v2store/store.go); where they differ docs/kv.md says so.
 // One thread.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -66,6 +67,23 @@ struct StoreStats {
                 expire_count = 0;
 };
 
+// Tells whether something changed since one looked. Never 0, and never the same again, also when all is replaced.
+class ChangeCounter {
+ public:
+  ChangeCounter() = default;
+  ChangeCounter(const ChangeCounter&) = default;
+  ~ChangeCounter() = default;
+  ChangeCounter& operator=(const ChangeCounter& other) {
+    value_ = std::max(value_, other.value_) + 1;
+    return *this;
+  }
+  void count() { ++value_; }
+  std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 1;
+};
+
 class Store {
  public:
   explicit Store(HistoryLimits limits = {});
@@ -90,6 +108,11 @@ class Store {
   const Position& position() const { return position_; }
   std::size_t node_count() const { return tree_.size(); }
   std::optional<std::int64_t> next_expiry() const;
+
+  // Each moves when something below changes: the members (/0/members, /0/removed_members), users and roles (/2).
+  std::uint64_t member_changes() const { return member_changes_.value(); }
+  std::uint64_t auth_changes() const { return auth_changes_.value(); }
+
   const StoreStats& stats() const { return stats_; }
   void reset_stats() { stats_ = {}; }
 
@@ -106,6 +129,10 @@ class Store {
   Result compare_and_delete(const Command& command);
   std::vector<EventPtr> expire(std::int64_t cutoff);
 
+  // store_members.cc
+  Applied change_member(const Command& command);
+  std::optional<ErrorCode> member_refusal(const Command& command) const;
+
   std::variant<TreeNode*, StoreError> find(const std::string& key) const;
   StoreError error(ErrorCode code, std::string cause) const;
   std::optional<StoreError> compare(const TreeNode& node, const Command& command) const;
@@ -117,6 +144,8 @@ class Store {
   Position position_;
   StoreStats stats_;
   std::uint64_t checkpointed_revision_ = 0;
+  ChangeCounter member_changes_;
+  ChangeCounter auth_changes_;
 };
 
 }  // namespace kv

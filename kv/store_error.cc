@@ -18,6 +18,8 @@ std::string_view error_message(ErrorCode code) {
       return "Root is read only";
     case ErrorCode::kDirectoryNotEmpty:
       return "Directory not empty";
+    case ErrorCode::kUnauthorized:
+      return "The request requires user authentication";
     case ErrorCode::kPreviousValueRequired:
       return "PrevValue is Required in POST form";
     case ErrorCode::kTtlNotANumber:
@@ -38,14 +40,32 @@ std::string_view error_message(ErrorCode code) {
       return "During Leader Election";
     case ErrorCode::kEventIndexCleared:
       return "The event in requested index is outdated and cleared";
+    case ErrorCode::kMemberExists:
+      return "membership: ID exists";
+    case ErrorCode::kPeerUrlExists:
+      return "membership: peerURL exists";
+    case ErrorCode::kMemberUnknown:
+      return "membership: ID not found";
+    case ErrorCode::kMemberRemoved:
+      return "membership: ID removed";
+    case ErrorCode::kTooFewStarted:
+      return "etcdserver: re-configuration failed due to not enough started members";
   }
   return "";
 }
 
 int http_status(ErrorCode code) {
   switch (code) {
+    case ErrorCode::kUnauthorized:
+      return 401;
     case ErrorCode::kKeyNotFound:
+    case ErrorCode::kMemberUnknown:
       return 404;
+    case ErrorCode::kMemberExists:
+    case ErrorCode::kPeerUrlExists:
+      return 409;
+    case ErrorCode::kMemberRemoved:
+      return 410;
     case ErrorCode::kNotFile:
     case ErrorCode::kDirectoryNotEmpty:
       return 403;
@@ -54,6 +74,7 @@ int http_status(ErrorCode code) {
       return 412;
     case ErrorCode::kRaftInternal:
     case ErrorCode::kLeaderElection:
+    case ErrorCode::kTooFewStarted:
       return 500;
     default:
       return 400;

@@ -15,6 +15,7 @@ enum class ErrorCode : int {
   kNodeExists = 105,
   kRootReadOnly = 107,
   kDirectoryNotEmpty = 108,
+  kUnauthorized = 110,
   kPreviousValueRequired = 201,
   kTtlNotANumber = 202,
   kIndexNotANumber = 203,
@@ -25,6 +26,13 @@ enum class ErrorCode : int {
   kRaftInternal = 300,
   kLeaderElection = 301,
   kEventIndexCleared = 401,
+
+  // Of member changes (membership/errors.go). /v2/members has answers of its own, so these numbers are never sent.
+  kMemberExists = 1001,
+  kPeerUrlExists = 1002,
+  kMemberUnknown = 1003,
+  kMemberRemoved = 1004,
+  kTooFewStarted = 1005,
 };
 
 struct StoreError {

@@ -8,7 +8,20 @@ void V2Keys::handle(const base::HttpRequest& http, const std::string& path,
                     const std::shared_ptr<base::HttpReply>& reply) {
   auto parsed = parse_v2_request(http, path, wall_nanoseconds(replica_.clock()));
   if (auto* error = std::get_if<StoreError>(&parsed)) return answer(*error, false, *reply);
-  V2Request& request = std::get<V2Request>(parsed);
+  const V2Request& request = std::get<V2Request>(parsed);
+  if (!access_.enabled()) return run(request, reply);
+  bool write = http.method != "GET" && http.method != "HEAD";
+  std::string key = path.substr(std::string_view("/v2/keys").size());
+  access_.check_key(credentials_of(http), key, write, request.recursive, [this, request, reply](Access access) {
+    if (access == Access::kGranted) return run(request, reply);
+    if (access == Access::kDenied) {
+      return answer(StoreError{ErrorCode::kUnauthorized, "Insufficient credentials", 0}, false, *reply);
+    }
+    answer(StoreError{ErrorCode::kRaftInternal, "etcdserver: too many requests", 0}, false, *reply);
+  });
+}
+
+void V2Keys::run(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply) {
   switch (request.kind) {
     case V2Kind::kRead:
       return read(request, *reply);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/http_server.h"
+#include "kv/access.h"
 #include "kv/replica.h"
 #include "kv/v2_request.h"
 
@@ -14,13 +15,15 @@ class V2Keys {
   // A stream that has not taken this many bytes yet is cut: the client comes again with waitIndex.
   static constexpr std::size_t kMaxPendingBytes = 4 * 1024 * 1024;
 
-  // `replica` must outlive it and the server. `cluster_id`: as in the X-Etcd-Cluster-Id header.
-  V2Keys(Replica& replica, std::string cluster_id) : replica_(replica), cluster_id_(std::move(cluster_id)) {}
+  // `replica` and `access` must outlive it and the server. `cluster_id`: as in the X-Etcd-Cluster-Id header.
+  V2Keys(Replica& replica, AccessControl& access, std::string cluster_id)
+      : replica_(replica), access_(access), cluster_id_(std::move(cluster_id)) {}
 
   // `path`: decoded and clean, begins with "/v2/keys".
   void handle(const base::HttpRequest& request, const std::string& path, const std::shared_ptr<base::HttpReply>& reply);
 
  private:
+  void run(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply);
   void answer(const Result& result, bool no_value, base::HttpReply& reply) const;
   void read(const V2Request& request, base::HttpReply& reply);
   void watch(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply);
@@ -29,6 +32,7 @@ class V2Keys {
   const std::string& encoded(const EventPtr& event);
 
   Replica& replica_;
+  AccessControl& access_;
   std::string cluster_id_;
   EventPtr encoded_event_;  // the one that was delivered last, and its bytes: many may watch the same key
   std::string encoded_text_;
