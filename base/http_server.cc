@@ -18,6 +18,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <charconv>
 #include <deque>
 #include <set>
 
@@ -65,6 +66,15 @@ std::string head_text(const HttpResponse& response, std::string_view framing, st
   for (const auto& [name, value] : response.headers.all()) text.append(name).append(": ").append(value).append("\r\n");
   text.append("Date: ").append(date_now()).append("\r\n").append(framing).append("\r\n");
   return text;
+}
+
+std::string chunk_of(std::string_view data) {
+  char size[16];
+  const char* end = std::to_chars(size, size + sizeof size, data.size(), 16).ptr;
+  std::string chunk;
+  chunk.reserve(static_cast<std::size_t>(end - size) + data.size() + 4);
+  chunk.append(size, end).append("\r\n").append(data).append("\r\n");
+  return chunk;
 }
 
 HttpRequest to_request(const beast::http::request<beast::http::string_body>& message, const std::string& peer) {
@@ -161,7 +171,7 @@ class Reply : public HttpReply {
   void write(std::string data) override {
     const auto connection = connection_.lock();
     if (!streaming_ || !connection || data.empty() || connection->head_request) return;
-    connection->queue(connection->chunked_allowed ? std::format("{:x}\r\n{}\r\n", data.size(), data) : std::move(data));
+    connection->queue(connection->chunked_allowed ? chunk_of(data) : std::move(data));
   }
 
   void finish() override {

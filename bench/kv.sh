@@ -154,7 +154,7 @@ measure_load() {
     done
   done
   for server in "${servers[@]}"; do
-    note loaded "$server" "$(memory "$server" VmHWM)"
+    ! wants put || note loaded "$server" "$(memory "$server" VmHWM)"
     stop "$server"
     forget "$server"
   done
