@@ -18,12 +18,13 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <charconv>
 #include <deque>
 #include <set>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/http_read.h"
+#include "base/http_text.h"
 #include "base/log.h"
 
 namespace base {
@@ -32,50 +33,10 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
 using Socket = asio::generic::stream_protocol::socket;
-using RequestParser = beast::http::request_parser<beast::http::string_body>;
 
 namespace {
 
 class Connection;
-
-// Most requests are smaller. What waits for its answer holds no buffer: there may be ten thousand of them.
-constexpr std::size_t kReadBytes = 1024;
-constexpr std::size_t kReadMoreBytes = 64 * 1024;
-
-// Written once a second: it is in every answer. One for each thread, since each may have a server.
-const std::string& date_now() {
-  thread_local std::chrono::sys_seconds second{};
-  thread_local std::string text;
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  if (now != second || text.empty()) {
-    second = now;
-    text = std::format("{:%a, %d %b %Y %H:%M:%S} GMT", now);
-  }
-  return text;
-}
-
-// With room for `body_bytes` behind it.
-std::string head_text(const HttpResponse& response, std::string_view framing, std::size_t body_bytes = 0) {
-  constexpr std::size_t kStatusAndDate = 96;
-  std::size_t size = kStatusAndDate + framing.size() + body_bytes;
-  for (const auto& [name, value] : response.headers.all()) size += name.size() + value.size() + 4;
-  std::string text;
-  text.reserve(size);
-  text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(http_reason(response.status));
-  text += "\r\n";
-  for (const auto& [name, value] : response.headers.all()) text.append(name).append(": ").append(value).append("\r\n");
-  text.append("Date: ").append(date_now()).append("\r\n").append(framing).append("\r\n");
-  return text;
-}
-
-std::string chunk_of(std::string_view data) {
-  char size[16];
-  const char* end = std::to_chars(size, size + sizeof size, data.size(), 16).ptr;
-  std::string chunk;
-  chunk.reserve(static_cast<std::size_t>(end - size) + data.size() + 4);
-  chunk.append(size, end).append("\r\n").append(data).append("\r\n");
-  return chunk;
-}
 
 HttpRequest to_request(const beast::http::request<beast::http::string_body>& message, const std::string& peer) {
   HttpRequest request;
@@ -122,7 +83,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   asio::awaitable<bool> read_request();
-  asio::awaitable<void> read_message(RequestParser& parser, error_code& error);
   void refuse(int status, std::string_view reason);
   void send_now(std::string& data);
   void write_next();
@@ -165,13 +125,13 @@ class Reply : public HttpReply {
     // An HTTP/1.0 client knows no chunks: the end of the connection ends the body.
     if (!connection->chunked_allowed) connection->keep_alive = false;
     connection->queue(
-        head_text(head, connection->chunked_allowed ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n"));
+        http_head_text(head, connection->chunked_allowed ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n"));
   }
 
   void write(std::string data) override {
     const auto connection = connection_.lock();
     if (!streaming_ || !connection || data.empty() || connection->head_request) return;
-    connection->queue(connection->chunked_allowed ? chunk_of(data) : std::move(data));
+    connection->queue(connection->chunked_allowed ? http_chunk(data) : std::move(data));
   }
 
   void finish() override {
@@ -199,7 +159,7 @@ class Reply : public HttpReply {
     const bool bodyless = response.status == 204 || response.status == 304;
     std::string framing = bodyless ? "" : "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
     if (!connection->keep_alive) framing += "Connection: close\r\n";
-    std::string text = head_text(response, framing, response.body.size());
+    std::string text = http_head_text(response, framing, response.body.size());
     if (!bodyless && !connection->head_request) text += response.body;
     connection->queue(std::move(text));
     connection->end_of_answer();
@@ -265,6 +225,7 @@ void Connection::end_of_answer() {
 }
 
 void Connection::watch_for_close() {
+  // There may be ten thousand who wait: they hold no buffer.
   if (buffer_.size() == 0) buffer_.shrink_to_fit();
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
     if (error || self->answer_ended_ || !self->socket_.is_open()) return;
@@ -277,41 +238,11 @@ void Connection::watch_for_close() {
 
 void Connection::refuse(int status, std::string_view reason) {
   keep_alive = false;
-  queue(head_text(
+  queue(http_head_text(
             {status, {}, ""},
             std::format("Content-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n", reason.size() + 1)) +
         std::string(reason) + "\n");
   answer_ended_ = true;
-}
-
-// Feeds the parser until the message is whole, with one read where that is enough.
-asio::awaitable<void> Connection::read_message(RequestParser& parser, error_code& error) {
-  namespace http = beast::http;
-  parser.eager(true);
-  bool told_to_go_on = false;
-  while (!parser.is_done()) {
-    if (buffer_.size() > 0) {
-      buffer_.consume(parser.put(buffer_.data(), error));
-      if (error && error != http::error::need_more) co_return;
-      error = {};
-      if (parser.is_done()) co_return;
-    }
-    if (parser.is_header_done() && !told_to_go_on &&
-        beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-      told_to_go_on = true;
-      queue("HTTP/1.1 100 Continue\r\n\r\n");
-    }
-    const std::size_t room = parser.is_header_done() ? kReadMoreBytes : kReadBytes;
-    const std::size_t count =
-        co_await socket_.async_read_some(buffer_.prepare(room), asio::redirect_error(asio::use_awaitable, error));
-    buffer_.commit(count);
-    if (error == asio::error::eof) {
-      error = {};
-      if (parser.got_some()) parser.put_eof(error);
-      if (!error && !parser.is_done()) error = http::error::end_of_stream;
-    }
-    if (error) co_return;
-  }
 }
 
 asio::awaitable<bool> Connection::read_request() {
@@ -324,7 +255,7 @@ asio::awaitable<bool> Connection::read_request() {
     if (!error) self->close();
   });
   error_code error;
-  co_await read_message(parser, error);
+  co_await read_request_message(socket_, buffer_, parser, error, [this] { queue("HTTP/1.1 100 Continue\r\n\r\n"); });
   deadline_.cancel();
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     refuse(431, std::format("request header is larger than {} bytes", server_->options.max_header_bytes));

@@ -55,6 +55,7 @@ boot_and_wait >&2
 qemu_stop "$vm" 120 || die "the machine did not stop by itself"
 boot_and_wait >&2
 
+printf '## A machine in QEMU\n\n'
 printf '| %s | %s | %s |\n' figure value goal --- --- ---
 figure "processor" "$(qemu_accel)" ""
 figure "boot, kernel to multi-user" "$(guest systemd-analyze time | sed -n 's/.*= \(.*\)/\1/p' | tr -d '\n')" ""

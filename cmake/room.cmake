@@ -2,7 +2,7 @@
 # clusterctl's library is clusterctl_room, since the program has the name.
 
 function(room_sources folder out_sources out_tests)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test\\.cc|/main\\.cc|/doctest_main\\.cc)$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

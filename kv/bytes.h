@@ -54,6 +54,7 @@ class ByteReader {
     rest_.remove_prefix(size);
     return value;
   }
+  std::string_view rest() const { return rest_; }
   void end() const {
     if (!rest_.empty()) fail("bytes are left over");
   }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/sqlite.h"
+#include "kv/engine.h"
 #include "kv/store.h"
 
 namespace kv {
@@ -17,14 +18,23 @@ class Checkpoint {
   explicit Checkpoint(const std::string& path);
 
   StoreImage load();
+  // Where in the engine's log the state is; index 0 for a fresh checkpoint.
+  RaftBase base();
 
   // Durable when it returns. False when the disk is full: nothing was written. Other errors throw base::Error.
-  bool save(const StoreChanges& changes);
+  // `base` is where changes.position is in the log.
+  bool save(const StoreChanges& changes, const RaftBase& base);
+  // Puts another state into the place of this one. Throws base::Error, also when the disk is full.
+  void replace(const StoreImage& image, const RaftBase& base);
 
  private:
-  void write(const StoreChanges& changes);
+  void write(const StoreChanges& changes, const RaftBase& base);
 
   base::Database database_;
 };
+
+// The checkpoint as it is now, piece by piece, while it goes on changing: a read transaction of its own. Null when it
+// holds nothing yet. Throws base::Error.
+std::unique_ptr<SnapshotReader> read_checkpoint(const std::string& path);
 
 }  // namespace kv

@@ -18,14 +18,25 @@ Checkpointer::~Checkpointer() {
   stop();
 }
 
-void Checkpointer::save(StoreChanges changes) {
+void Checkpointer::save(StoreChanges changes, RaftBase base) {
   assert(!busy_);
   busy_ = true;
   {
     std::lock_guard lock(mutex_);
     changes_ = std::move(changes);
+    base_ = std::move(base);
   }
   wake_.notify_one();
+}
+
+void Checkpointer::instead(const std::function<void(Checkpoint&)>& work) {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return !writing_; });
+  if (changes_) {
+    changes_.reset();
+    busy_ = false;
+  }
+  work(checkpoint_);
 }
 
 void Checkpointer::stop() {
@@ -43,15 +54,19 @@ void Checkpointer::run() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || changes_; });
     if (!changes_) return;
+    writing_ = true;
     lock.unlock();
     bool saved = false;
     try {
-      saved = checkpoint_.save(*changes_);
+      saved = checkpoint_.save(*changes_, base_);
     } catch (const base::Error& error) {
       post_([this, reason = std::string(error.what())] { callbacks_.failed(reason); });
       return;
     }
     lock.lock();
+    writing_ = false;
+    idle_.notify_all();
+    if (!changes_) continue;
     if (saved) {
       if (was_full) base::log_info("checkpoint: the disk has space again");
       was_full = false;

@@ -22,8 +22,11 @@ class Checkpointer {
   ~Checkpointer();
 
   // Owner's thread. REQUIRES: !busy(). On a full disk it tries again every second, until it succeeds or is stopped.
-  void save(StoreChanges changes);
+  void save(StoreChanges changes, RaftBase base);
   bool busy() const { return busy_; }
+
+  // Runs `work` on the checkpoint while the thread leaves it alone; what was to be saved is dropped.
+  void instead(const std::function<void(Checkpoint&)>& work);
 
   // Finishes the one under way, then stops.
   void stop();
@@ -39,6 +42,9 @@ class Checkpointer {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::optional<StoreChanges> changes_;
+  RaftBase base_;
+  bool writing_ = false;
+  std::condition_variable idle_;
   bool stopping_ = false;
   std::thread thread_;
 };

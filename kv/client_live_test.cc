@@ -9,9 +9,11 @@
 #include "base/event_loop.h"
 #include "base/temp_dir.h"
 #include "kv/client/client.h"
+#include "kv/file_storage.h"
+#include "kv/first_entries.h"
 #include "kv/http_api.h"
-#include "kv/single_engine.h"
-#include "kv/sqlite_log.h"
+#include "kv/raft_engine.h"
+#include "kv/wal_journal.h"
 
 using namespace std::chrono_literals;
 
@@ -20,12 +22,19 @@ namespace {
 class LiveStore {
  public:
   explicit LiveStore(kv::HistoryLimits limits = {}, std::uint16_t port = 0) : store_(limits) {
-    kv::LogState state = log_.state();
-    state.member_id = state.cluster_id = 1;
-    log_.save_state(state);
-    engine_ = std::make_unique<kv::SingleEngine>(log_, replica_, post());
+    kv::Wal::create(storage_, {1, 1}, base::system_random());
+    log_ = std::make_unique<kv::Wal>(storage_, base::system_random());
+    log_->append({{1, kv::kFirstTerm, kv::EntryKind::kConfiguration,
+                   std::make_shared<const std::string>(encode(kv::RaftConfiguration{{1, true}}))}});
+    log_->save_state({kv::kFirstTerm, 0});
+    log_ = std::make_unique<kv::Wal>(storage_, base::system_random());
+    journal_ = std::make_unique<kv::WalJournal>(*log_, post(), [](const std::string&) {});
+    engine_ = std::make_unique<kv::RaftEngine>(
+        kv::RaftEngineOptions{.member_id = 1},
+        kv::RaftEngine::Io{*journal_, replica_, base::system_clock(), base::system_random(),
+                           [](std::uint64_t, const std::string&) {}, [](base::Clock::Time) {}, post()});
     replica_.attach(*engine_);
-    engine_->start(0);
+    engine_->start({});
     api_ = std::make_unique<kv::HttpApi>(replica_, loop_, 1, kv::HttpApiOptions{.name = "test"});
     server_ = std::make_unique<base::HttpServer>(
         loop_, base::HttpServerOptions{},
@@ -37,7 +46,6 @@ class LiveStore {
   ~LiveStore() {
     loop_.stop();
     thread_.join();
-    engine_->stop();
     server_->close();
   }
 
@@ -60,10 +68,12 @@ class LiveStore {
 
   base::TempDir dir_;
   base::EventLoop loop_;
-  kv::SqliteLog log_{dir_.path() + "/log.db"};
+  kv::FileStorage storage_{dir_.path() + "/wal"};
+  std::unique_ptr<kv::Wal> log_;
+  std::unique_ptr<kv::WalJournal> journal_;
   kv::Store store_;
   kv::Replica replica_{store_, base::system_clock()};
-  std::unique_ptr<kv::SingleEngine> engine_;
+  std::unique_ptr<kv::RaftEngine> engine_;
   std::unique_ptr<kv::HttpApi> api_;
   std::unique_ptr<base::HttpServer> server_;
   std::shared_ptr<base::EventLoop::Timer> tick_;

@@ -13,10 +13,11 @@
 #include "kv/checkpoint.h"
 #include "kv/checkpointer.h"
 #include "kv/data_dir.h"
+#include "kv/file_storage.h"
 #include "kv/http_api.h"
+#include "kv/raft_engine.h"
 #include "kv/replica.h"
-#include "kv/single_engine.h"
-#include "kv/sqlite_log.h"
+#include "kv/wal_journal.h"
 
 namespace kv {
 
@@ -38,8 +39,10 @@ class Daemon {
   int run();
 
  private:
-  LogState identity();
+  Wal open_log();
   void announce_member();
+  void fail(const std::string& reason);
+  void wake_at(base::Clock::Time time);
   void listen();
   void tick();
   void save_checkpoint();
@@ -48,15 +51,18 @@ class Daemon {
   DaemonOptions options_;
   DataDir data_dir_;
   base::EventLoop loop_;
-  SqliteLog log_;
+  FileStorage log_storage_;
+  Wal log_;
+  WalJournal journal_;
   Checkpoint checkpoint_;
   Store store_;
   Replica replica_;
-  SingleEngine engine_;
+  RaftEngine engine_;
   Checkpointer checkpointer_;
   HttpApi api_;
   base::HttpServer server_;
   std::shared_ptr<base::EventLoop::Timer> tick_timer_;
+  std::shared_ptr<base::EventLoop::Timer> engine_timer_;
   std::uint64_t saved_index_ = 0;  // the log's index in the last checkpoint
   base::Clock::Time last_save_{};
   std::string failure_;

@@ -26,6 +26,7 @@ class History {
   // REQUIRES: event->index is last_index() + 1, or the history is empty.
   void add(EventPtr event);
 
+  const HistoryLimits& limits() const { return limits_; }
   bool empty() const { return events_.empty(); }
   std::size_t size() const { return events_.size(); }
   std::size_t bytes() const { return bytes_; }

@@ -12,7 +12,6 @@ namespace kv {
 
 namespace {
 
-constexpr std::string_view kMembersKey = "/0/members";
 constexpr std::string_view kRemovedKey = "/0/removed_members";
 constexpr std::string_view kVersionKey = "/0/version";
 
@@ -98,6 +97,11 @@ std::vector<Member> members_of(const Store& store) {
   }
   std::ranges::sort(members, {}, &Member::id);
   return members;
+}
+
+Command create_member(const Member& member) {
+  return put(Operation::kCreate, std::format("{}/{}/raftAttributes", kMembersKey, id_text(member.id)),
+             raft_attributes(member), 0);
 }
 
 bool is_removed_member(const Store& store, std::uint64_t id) {

@@ -18,6 +18,8 @@ namespace kv {
 inline constexpr std::string_view kApiServerVersion = "3.4.23";
 inline constexpr std::string_view kApiClusterVersion = "3.4.0";
 
+inline constexpr std::string_view kMembersKey = "/0/members";
+
 struct Member {
   std::uint64_t id = 0;
   std::string name = {};
@@ -55,6 +57,9 @@ std::optional<std::uint64_t> parse_id(std::string_view text);
 Command add_member_command(const Member& member, bool strict, std::int64_t now);
 Command update_member_command(const Member& member, std::int64_t now);
 Command remove_member_command(std::uint64_t id, bool strict, std::int64_t now);
+
+// Makes a member and its peer URLs known. No time is in it: all members of a new cluster make the same bytes.
+Command create_member(const Member& member);
 
 // What must be proposed so that the store knows the cluster's version and this member as it is now; nothing when it
 // does already. On a fresh store that is three commands, so that the first user's write has index 4, as in etcd.

@@ -1,5 +1,9 @@
 #include "kv/replica.h"
 
+#include "base/error.h"
+#include "kv/members.h"
+#include "kv/store_image.h"
+
 namespace kv {
 
 namespace {
@@ -84,7 +88,12 @@ void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
   ++counters_.committed;
   if (entry.command.empty()) return store_.skip(entry.index, entry.term);
   Applied applied = store_.apply(decode_command(entry.command), entry.index, entry.term);
-  for (const EventPtr& event : applied.events) watches_.notify(event);
+  bool members = false;
+  for (const EventPtr& event : applied.events) {
+    watches_.notify(event);
+    members = members || event->node.key.starts_with(kMembersKey);
+  }
+  if (members) members_changed();
   if (ticket == 0) return;
   if (ticket == expiry_ticket_) expiry_ticket_ = 0;
   auto waiting = writes_.find(ticket);
@@ -115,6 +124,35 @@ void Replica::barrier_passed(std::uint64_t ticket) {
   Fresh fresh = std::move(waiting->second.callback);
   barriers_.erase(waiting);
   fresh(std::nullopt);
+}
+
+// Those who watch go on without a gap when the new history reaches back far enough; otherwise they are told to come
+// again.
+void Replica::install_snapshot(const RaftBase& base, std::string_view state) {
+  StoreImage image = decode_store_image(state);
+  if (image.position.applied_index != base.index) {
+    throw base::Error("install", "a snapshot", "its state is of another entry than it says");
+  }
+  const std::uint64_t seen = store_.revision();
+  snapshots_.keep(image, base);
+  store_.restore(std::move(image));
+  if (store_.history().empty() || store_.history().first_index() > seen + 1) {
+    watches_.clear();
+  } else {
+    for (std::uint64_t index = seen + 1; index <= store_.revision(); ++index) {
+      watches_.notify(store_.history().at(index));
+    }
+  }
+  members_changed();
+}
+
+void Replica::members_changed() {
+  std::vector<std::uint64_t> ids;
+  for (const Member& member : members_of(store_)) {
+    if (!member.peer_urls.empty()) ids.push_back(member.id);
+  }
+  engine_->set_members(ids);
+  if (on_members_) on_members_();
 }
 
 void Replica::engine_failed(const std::string& reason) {

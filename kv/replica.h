@@ -25,8 +25,16 @@ class Replica : public EngineHost {
   using Done = std::function<void(const Result&)>;
   using Fresh = std::function<void(const std::optional<StoreError>&)>;
 
+  // The state's way to the disk, for members that lag behind. Both may throw base::Error.
+  struct Snapshots {
+    std::function<std::unique_ptr<SnapshotReader>()> open = [] { return nullptr; };  // of the last checkpoint
+    std::function<void(const StoreImage&, const RaftBase&)> keep = [](const StoreImage&, const RaftBase&) {
+    };  // durably
+  };
+
   // `clock` and `store` must outlive it. attach() comes before every other call.
   Replica(Store& store, const base::Clock& clock, ReplicaLimits limits = {});
+  void use_snapshots(Snapshots snapshots) { snapshots_ = std::move(snapshots); }
   void attach(Engine& engine) { engine_ = &engine; }
 
   // `done` is called once: with the outcome, or error 300 when the engine refused or the time was up (then the command
@@ -51,6 +59,9 @@ class Replica : public EngineHost {
   // Set once the engine has failed: the process must end.
   const std::string& failure() const { return failure_; }
   void on_failure(std::function<void()> callback) { on_failure_ = std::move(callback); }
+  // Called when the members in the state are others than before; also to be called once after the start.
+  void on_members(std::function<void()> callback) { on_members_ = std::move(callback); }
+  void announce_members() { members_changed(); }
 
   struct Counters {
     std::uint64_t committed = 0;
@@ -64,6 +75,8 @@ class Replica : public EngineHost {
   void refused(std::uint64_t ticket, Refusal refusal) override;
   void barrier_passed(std::uint64_t ticket) override;
   void engine_failed(const std::string& reason) override;
+  std::unique_ptr<SnapshotReader> open_snapshot() override { return snapshots_.open(); }
+  void install_snapshot(const RaftBase& base, std::string_view state) override;
 
  private:
   template <typename Callback>
@@ -73,11 +86,13 @@ class Replica : public EngineHost {
   };
 
   void propose_expiry(std::int64_t now);
+  void members_changed();
 
   Store& store_;
   const base::Clock& clock_;
   ReplicaLimits limits_;
   Engine* engine_ = nullptr;
+  Snapshots snapshots_;
   WatchHub watches_;
   std::map<std::uint64_t, Waiting<Done>> writes_;  // by ticket, and so by deadline
   std::map<std::uint64_t, Waiting<Fresh>> barriers_;
@@ -86,6 +101,7 @@ class Replica : public EngineHost {
   bool disk_full_ = false;
   std::string failure_;
   std::function<void()> on_failure_;
+  std::function<void()> on_members_;
   Counters counters_;
 };
 

@@ -298,6 +298,41 @@ std::optional<std::int64_t> Store::next_expiry() const {
   return node == nullptr ? std::nullopt : std::optional(node->expires_at);
 }
 
+namespace {
+
+// FNV-1a, 64 bits.
+struct Digest {
+  std::uint64_t value = 0xcbf29ce484222325;
+
+  void add(std::string_view bytes) {
+    for (char byte : bytes) value = (value ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  }
+  void add(std::uint64_t number) {
+    for (int shift = 0; shift < 64; shift += 8) value = (value ^ (number >> shift & 0xff)) * 0x100000001b3;
+  }
+  void add(const TreeNode& node) {
+    add(node.name);
+    add(node.value);
+    add(node.created_index);
+    add(node.modified_index);
+    add(static_cast<std::uint64_t>(node.expires_at));
+    if (!node.directory()) return;
+    add(node.children->size());
+    for (const auto& [name, child] : *node.children) add(*child);
+  }
+};
+
+}  // namespace
+
+std::uint64_t Store::digest() const {
+  Digest digest;
+  digest.add(position_.revision);
+  digest.add(position_.applied_index);
+  digest.add(position_.applied_term);
+  digest.add(tree_.root());
+  return digest.value;
+}
+
 StoreChanges Store::take_changes() {
   StoreChanges changes;
   changes.position = position_;
@@ -320,7 +355,13 @@ StoreChanges Store::take_changes() {
 }
 
 void Store::restore(StoreImage image) {
-  assert(position_.applied_index == 0);
+  Store fresh(history_.limits());
+  fresh.fill(std::move(image));
+  fresh.stats_ = stats_;
+  *this = std::move(fresh);
+}
+
+void Store::fill(StoreImage image) {
   for (NodeRow& row : image.nodes) {
     std::size_t slash = row.path.rfind('/');
     TreeNode* parent = tree_.find(row.path.substr(0, slash)).node;

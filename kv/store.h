@@ -116,11 +116,15 @@ class Store {
   const StoreStats& stats() const { return stats_; }
   void reset_stats() { stats_ = {}; }
 
+  // A checksum over every node and the position: two members that applied the same entries have the same one.
+  std::uint64_t digest() const;
+
   StoreChanges take_changes();
-  // REQUIRES: nothing was applied yet. Throws base::Error for an image that contradicts itself.
+  // Replaces all. Throws base::Error for an image that contradicts itself, and has changed nothing then.
   void restore(StoreImage image);
 
  private:
+  void fill(StoreImage image);
   Result set(const Command& command);
   Result create(const Command& command);
   Result update(const Command& command);

@@ -92,6 +92,7 @@ void V2Keys::watch(const V2Request& request, const std::shared_ptr<base::HttpRep
 }
 
 void V2Keys::deliver(const EventPtr& event, bool stream, std::uint64_t id, base::HttpReply& reply) {
+  if (event == nullptr) return reply.finish();  // the client comes again with the index that it has
   reply.write(encoded(event));
   if (!stream) {
     reply.finish();

@@ -22,6 +22,16 @@ void WatchHub::remove(std::uint64_t id) {
   keys_.erase(key);
 }
 
+void WatchHub::clear() {
+  std::vector<Deliver> all;
+  for (auto& [key, watchers] : watchers_) {
+    for (auto& [id, entry] : watchers) all.push_back(std::move(entry.deliver));
+  }
+  watchers_.clear();
+  keys_.clear();
+  for (const Deliver& deliver : all) deliver(nullptr);
+}
+
 void WatchHub::notify(const EventPtr& event) {
   // Collected first: a delivery may change the tables.
   std::vector<std::uint64_t> ids;

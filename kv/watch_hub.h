@@ -29,6 +29,8 @@ class WatchHub {
   void remove(std::uint64_t id);
 
   void notify(const EventPtr& event);
+  // Ends all watches: each is delivered a null event.
+  void clear();
 
   std::size_t size() const { return keys_.size(); }
 

@@ -80,7 +80,7 @@ test_only_where_it_is_asked_for() {
 test_etcds_form_a_cluster() {
   need_etcd
   start_service
-  local token name client peer first=''
+  local token name client peer first='' pids=()
   token=$(new '?size=3')
   for name in a b c; do
     client=http://127.0.0.1:$(free_port)
@@ -89,6 +89,7 @@ test_etcds_form_a_cluster() {
     start_daemon "$name" "$ETCD34/etcd" --enable-v2 --name "$name" --data-dir "$TMP/$name" --log-level error \
       --listen-client-urls "$client" --advertise-client-urls "$client" --listen-peer-urls "$peer" \
       --initial-advertise-peer-urls "$peer" --discovery "$KVD_URL$token"
+    pids+=("$PID")
   done
   wait_until 30 bash -c "curl -sf $first/v2/members | jq -e '[.members[] | select(.name != \"\")] | length == 3'"
   wait_until 30 curl -sf -X PUT "$first/v2/keys/a" -d value=1
@@ -99,6 +100,7 @@ test_etcds_form_a_cluster() {
     --advertise-client-urls http://127.0.0.1:1 --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
     --discovery "$KVD_URL$token" --discovery-fallback exit >"$TMP/late.log" 2>&1 && fail "the fourth of three has started"
   expect_match "$(cat "$TMP/late.log")" 'cluster is full'
+  kill -KILL "${pids[@]}" # the last of them would wait for those that are gone
 }
 
 run_tests "$@"

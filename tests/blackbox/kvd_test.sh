@@ -276,12 +276,20 @@ test_damaged_data_is_refused_by_name() {
   start_kvd
   curl -sf "$KEYS/a" -XPUT -d value=1 >/dev/null
   stop_daemon "$PID"
-  rm "$TMP/data/log.db"
+  mv "$TMP/data/wal" "$TMP/wal"
   expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" \
-    'its checkpoint ends at entry [0-9]+, but the log holds'
-  echo garbage >"$TMP/data/log.db"
-  expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" 'log.db: file is not a database'
-  rm "$TMP/data/log.db"
+    'it has a checkpoint \(store.db\) but no log \(wal/\)'
+  mkdir -p "$TMP/data/wal"
+  echo garbage >"$TMP/data/wal/0000000000000001.wal"
+  expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" \
+    '0000000000000001.wal: its header is damaged'
+  rm -r "$TMP/data/wal"
+  cp -r "$TMP/wal" "$TMP/data/wal"
+  printf x | dd of="$TMP/data/wal/0000000000000001.wal" bs=1 seek=110 conv=notrunc status=none
+  expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" \
+    '0000000000000001.wal at [0-9]+: the frame there is damaged.*join it again'
+  rm -r "$TMP/data/wal"
+  cp -r "$TMP/wal" "$TMP/data/wal"
   echo garbage >"$TMP/data/store.db"
   expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" 'store.db: file is not a database'
 }
@@ -298,7 +306,7 @@ test_members_stats_version_health_metrics() {
   expect_eq "$(curl -s "$URL/version")" '{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}'
   expect_eq "$(curl -s "$URL/health")" '{"health":"true"}'
   expect_match "$(curl -s "$URL/metrics")" 'etcd_server_has_leader 1'
-  expect_eq "$(status "$URL/v2/members" -XPOST -d '{}')" 405
+  expect_eq "$(status "$URL/v2/members" -XPOST -d '{}')" 415
   curl -s "$KEYS/none" >/dev/null
   expect_match "$(curl -s "$URL/v2/stats/store")" '"getsFail":1'
 }

@@ -1,0 +1,26 @@
+#pragma once
+// Storage in a directory of the file system.
+
+#include "base/fd.h"
+#include "kv/storage.h"
+
+namespace kv {
+
+class FileStorage : public Storage {
+ public:
+  // Makes the directory when it is missing.
+  explicit FileStorage(const std::string& path);
+
+  std::vector<std::string> list() override;
+  std::unique_ptr<StorageFile> open(const std::string& name) override;
+  std::unique_ptr<StorageFile> create(const std::string& name) override;
+  void rename(const std::string& from, const std::string& to) override;
+  void remove(const std::string& name) override;
+  void sync_directory() override;
+
+ private:
+  std::string path_;
+  base::Fd directory_;
+};
+
+}  // namespace kv

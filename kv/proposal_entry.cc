@@ -1,0 +1,25 @@
+#include "kv/proposal_entry.h"
+
+#include "kv/bytes.h"
+
+namespace kv {
+
+std::string encode_proposal_entry(const ProposalEntry& entry) {
+  ByteWriter out;
+  out.number(entry.origin);
+  out.number(entry.ticket);
+  std::string bytes = out.take();
+  bytes += entry.command;
+  return bytes;
+}
+
+ProposalEntry decode_proposal_entry(std::string_view bytes) {
+  ByteReader in(bytes, "proposal");
+  ProposalEntry entry;
+  entry.origin = in.number();
+  entry.ticket = in.number();
+  entry.command = in.rest();
+  return entry;
+}
+
+}  // namespace kv

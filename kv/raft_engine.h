@@ -1,0 +1,163 @@
+#pragma once
+// The engine on libraft's step core (raft_core.h): the core decides, this carries out. It keeps the end of the log in
+// memory, writes it through the journal, talks to the other members, and adds what the core does not have: group
+// commit, proposals from any member, fresh reads without a log write (ReadIndex), snapshots in pieces, members that
+// come and go.
+//
+// One thread. No I/O, clock or timer of its own: everything comes in through Io, so that the simulator can run it.
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "kv/engine.h"
+#include "kv/entry_cache.h"
+#include "kv/journal.h"
+#include "kv/peer_message.h"
+#include "kv/raft_core.h"
+#include "kv/read_rounds.h"
+#include "kv/snapshot_streams.h"
+
+namespace kv {
+
+struct RaftEngineOptions {
+  std::uint64_t member_id = 0;
+  RaftTimes times = {};
+  std::size_t proposals = 10'000;                 // from here and not answered yet; more are refused as kOverloaded
+  std::size_t proposal_bytes = 64 * 1024 * 1024;  // of their commands
+  std::size_t group_bytes = 4 * 1024 * 1024;      // of one group commit
+  std::size_t message_bytes = 1024 * 1024;        // of the entries in one message
+  std::uint32_t trailing_entries = 5'000;         // kept behind the checkpoint for members that lag a little
+  std::size_t trailing_bytes = 16 * 1024 * 1024;
+};
+
+class RaftEngine : public Engine {
+ public:
+  struct Io {
+    Journal& journal;
+    EngineHost& host;
+    const base::Clock& clock;
+    base::Random& random;
+    // To another member: in order or not at all, never twice on one connection, never blocking.
+    std::function<void(std::uint64_t member, std::string message)> send;
+    // Call timer() at this time or soon after; a later call replaces an earlier one.
+    std::function<void(base::Clock::Time)> wake_at;
+    Post post;
+  };
+  RaftEngine(RaftEngineOptions options, Io io);
+
+  void start(const RaftBase& applied) override;
+  void propose(std::string command, std::uint64_t ticket) override;
+  void barrier(std::uint64_t ticket) override;
+  RaftBase base_at(std::uint64_t index) const override;
+  void checkpointed(std::uint64_t index) override;
+  void set_members(std::vector<std::uint64_t> ids) override { desired_ = std::move(ids); }
+  EngineStatus status() const override;
+  void hand_over(std::function<void()> done) override;
+
+  // From the edges.
+  void timer();
+  void receive(std::uint64_t from, std::string_view bytes);  // throws base::Error for bytes of no member
+  // The connection to or from this member broke: what was under way may be lost.
+  void disconnected(std::uint64_t member);
+
+  // For tests and the simulator's checkers.
+  const EntryCache& entries() const { return cache_; }
+  const RaftCore& core() const { return core_; }
+  std::uint64_t applied_index() const { return applied_; }
+
+ private:
+  enum class Stage { kWaiting, kQueued, kSubmitted, kForwarded };
+  struct Pending {
+    std::string command;
+    Stage stage = Stage::kWaiting;
+  };
+  struct Queued {
+    std::uint64_t from = 0;  // the member whose proposal it is
+    std::uint64_t origin = 0;
+    std::uint64_t ticket = 0;
+    std::string command;
+  };
+
+  std::uint64_t now_ms() const;
+  void carry_out(RaftUpdate update, const std::vector<RaftEntry>& offered);
+  void write(const RaftUpdate& update, const std::vector<RaftEntry>& offered);
+  void written(std::uint64_t index, std::uint64_t term);
+  void after_step();
+  void advance();
+  void hand_over_entry(const RaftEntry& entry);
+  void leadership_changed();
+  void install(const ReceivedSnapshot& snapshot);
+  void schedule();
+  void housekeeping();
+  void make_first_entry_of_term();
+  bool term_committed() const;
+  std::size_t voters() const;
+
+  void deliver(std::uint64_t from, RaftMessage message);
+  void deliver(std::uint64_t from, PeerPropose message);
+  void deliver(std::uint64_t from, PeerRefuse message);
+  void deliver(std::uint64_t from, PeerReadRequest message);
+  void deliver(std::uint64_t from, PeerReadAnswer message);
+  void deliver(std::uint64_t from, PeerProbe message);
+  void deliver(std::uint64_t from, PeerProbeAck message);
+  void deliver(std::uint64_t from, PeerSnapshotChunk message);
+  void deliver(std::uint64_t from, PeerSnapshotAck message);
+  void deliver(std::uint64_t from, PeerStateHash message);
+
+  void send_raft(RaftMessage message);
+  void send_append(RaftMessage message);
+  void tell_commit();
+
+  // raft_engine_proposals.cc
+  void route_waiting();
+  void forward_soon();
+  void flush_queue();
+  void give_back_queue();
+  void refuse_soon(std::uint64_t ticket, Refusal refusal);
+  void refuse_lost(Stage stage);
+  void finish_hand_over();
+
+  // raft_engine_members.cc
+  void reconcile_members();
+  std::optional<RaftConfiguration> next_configuration() const;
+
+  RaftEngineOptions options_;
+  Io io_;
+  RaftCore core_;
+  EntryCache cache_;
+  std::map<std::uint64_t, RaftConfiguration> configurations_;  // by the index of their entry, older ones forgotten
+  std::uint64_t applied_ = 0;
+  std::uint64_t last_compacted_ = 0;
+
+  // Leadership as last seen.
+  std::uint64_t seen_term_ = 0;
+  std::uint64_t seen_leader_ = 0;
+  std::map<std::uint64_t, std::uint64_t> told_commit_;  // leader: what each follower can have committed by now
+
+  std::uint64_t origin_;  // of this process, in the entries it proposes
+  std::map<std::uint64_t, Pending> pending_;
+  std::size_t pending_bytes_ = 0;
+  std::deque<std::uint64_t> outbox_;  // tickets on their way to the leader
+  bool outbox_posted_ = false;
+  std::deque<Queued> queue_;  // leader: for the next group
+  std::size_t writes_under_way_ = 0;
+
+  ReadRounds reads_;
+  SnapshotSenders senders_;
+  SnapshotReceiver receiver_;
+
+  std::vector<std::uint64_t> desired_;
+  std::function<void()> handed_over_;
+  std::uint64_t transfer_asked_ms_ = 0;
+};
+
+}  // namespace kv

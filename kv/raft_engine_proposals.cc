@@ -1,0 +1,183 @@
+// Proposals: from this member's clients to the leader, wherever that is, and there in groups to the log. A ticket is
+// waiting (no leader known), queued or submitted (this member leads), or forwarded (another one does). What was surely
+// not submitted goes to the next leader by itself; what may have been is refused as lost.
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "kv/proposal_entry.h"
+#include "kv/raft_engine.h"
+
+namespace kv {
+
+void RaftEngine::propose(std::string command, std::uint64_t ticket) {
+  if (pending_.size() >= options_.proposals || pending_bytes_ + command.size() > options_.proposal_bytes) {
+    return refuse_soon(ticket, Refusal::kOverloaded);
+  }
+  if (io_.journal.full()) return refuse_soon(ticket, Refusal::kNoSpace);
+  pending_bytes_ += command.size();
+  pending_.emplace(ticket, Pending{std::move(command), Stage::kWaiting});
+  outbox_.push_back(ticket);
+  forward_soon();
+}
+
+// What was proposed in one turn of the loop goes together.
+void RaftEngine::forward_soon() {
+  if (outbox_posted_) return;
+  outbox_posted_ = true;
+  io_.post([this] {
+    outbox_posted_ = false;
+    if (seen_leader_ != 0) route_waiting();
+    schedule();
+  });
+}
+
+// REQUIRES: a leader is known.
+void RaftEngine::route_waiting() {
+  if (outbox_.empty()) return;
+  const bool leads = core_.role() == RaftRole::kLeader;
+  if (leads && (core_.transferring() || handed_over_)) return;  // until it is clear who leads next
+  PeerPropose propose{origin_, {}};
+  std::size_t bytes = 0;
+  auto send = [&] {
+    if (propose.proposals.empty()) return;
+    io_.send(seen_leader_, encode(PeerMessage(propose)));
+    propose.proposals.clear();
+    bytes = 0;
+  };
+  for (; !outbox_.empty(); outbox_.pop_front()) {
+    auto pending = pending_.find(outbox_.front());
+    if (pending == pending_.end() || pending->second.stage != Stage::kWaiting) continue;
+    pending->second.stage = leads ? Stage::kQueued : Stage::kForwarded;
+    if (leads) {
+      queue_.push_back({options_.member_id, origin_, pending->first, pending->second.command});
+    } else {
+      bytes += pending->second.command.size();
+      propose.proposals.push_back({pending->first, pending->second.command});
+      if (bytes > options_.message_bytes) send();
+    }
+  }
+  send();
+  flush_queue();
+}
+
+// Group commit: while a write is under way the queue grows, and all of it is the next write.
+void RaftEngine::flush_queue() {
+  if (core_.role() != RaftRole::kLeader || core_.transferring() || handed_over_) return;
+  if (queue_.empty() || writes_under_way_ > 0) return;
+  std::vector<RaftEntry> entries;
+  std::vector<std::uint64_t> own;
+  std::size_t bytes = 0;
+  while (!queue_.empty() && bytes < options_.group_bytes) {
+    Queued& queued = queue_.front();
+    std::string data = encode_proposal_entry({queued.origin, queued.ticket, queued.command});
+    bytes += data.size();
+    entries.push_back({cache_.last_index() + 1 + entries.size(), core_.term(), EntryKind::kCommand,
+                       std::make_shared<const std::string>(std::move(data))});
+    if (queued.origin == origin_) own.push_back(queued.ticket);
+    queue_.pop_front();
+  }
+  for (std::uint64_t ticket : own) {
+    if (auto pending = pending_.find(ticket); pending != pending_.end()) pending->second.stage = Stage::kSubmitted;
+  }
+  carry_out(core_.submit(now_ms(), entries), entries);
+}
+
+void RaftEngine::deliver(std::uint64_t from, PeerPropose message) {
+  const bool leads = core_.role() == RaftRole::kLeader && !core_.transferring() && !handed_over_;
+  PeerRefuse refuse;
+  refuse.reason = !leads ? Refusal::kNoLeader : io_.journal.full() ? Refusal::kNoSpace : Refusal::kOverloaded;
+  for (PeerProposal& proposal : message.proposals) {
+    if (!leads || io_.journal.full() || queue_.size() >= 4 * options_.proposals) {
+      refuse.tickets.push_back(proposal.ticket);
+    } else {
+      queue_.push_back({from, message.origin, proposal.ticket, std::move(proposal.command)});
+    }
+  }
+  if (!refuse.tickets.empty()) io_.send(from, encode(PeerMessage(std::move(refuse))));
+  flush_queue();
+}
+
+void RaftEngine::deliver(std::uint64_t, PeerRefuse message) {
+  for (std::uint64_t ticket : message.tickets) {
+    auto pending = pending_.find(ticket);
+    if (pending == pending_.end() || pending->second.stage != Stage::kForwarded) continue;
+    if (message.reason == Refusal::kNoLeader) {
+      pending->second.stage = Stage::kWaiting;  // the housekeeping routes it anew
+      outbox_.push_back(ticket);
+      continue;
+    }
+    pending_bytes_ -= pending->second.command.size();
+    pending_.erase(pending);
+    io_.host.refused(ticket, message.reason);
+  }
+  schedule();
+}
+
+// This member does not lead any more: what was not submitted yet was surely not done.
+void RaftEngine::give_back_queue() {
+  std::map<std::uint64_t, PeerRefuse> refusals;
+  for (const Queued& queued : queue_) {
+    if (queued.origin != origin_) {
+      refusals[queued.from].tickets.push_back(queued.ticket);
+    } else if (auto pending = pending_.find(queued.ticket); pending != pending_.end()) {
+      pending->second.stage = Stage::kWaiting;
+      outbox_.push_back(queued.ticket);
+    }
+  }
+  queue_.clear();
+  for (auto& [member, refuse] : refusals) io_.send(member, encode(PeerMessage(std::move(refuse))));
+}
+
+void RaftEngine::refuse_soon(std::uint64_t ticket, Refusal refusal) {
+  io_.post([this, ticket, refusal] { io_.host.refused(ticket, refusal); });
+}
+
+void RaftEngine::refuse_lost(Stage stage) {
+  for (auto pending = pending_.begin(); pending != pending_.end();) {
+    if (pending->second.stage != stage) {
+      ++pending;
+      continue;
+    }
+    refuse_soon(pending->first, Refusal::kLost);
+    pending_bytes_ -= pending->second.command.size();
+    pending = pending_.erase(pending);
+  }
+}
+
+void RaftEngine::hand_over(std::function<void()> done) {
+  handed_over_ = std::move(done);
+  io_.post([this] {
+    finish_hand_over();
+    schedule();
+  });
+}
+
+// A leader with other voters finishes what it has submitted, gives the leadership away, and forwards the rest to the
+// next one; the only voter finishes everything.
+void RaftEngine::finish_hand_over() {
+  if (!handed_over_) return;
+  const bool leads = core_.role() == RaftRole::kLeader;
+  if (leads && voters() > 1) {
+    if (writes_under_way_ == 0 && core_.commit_index() == cache_.last_index() && !core_.transferring()) {
+      give_back_queue();
+      try {
+        carry_out(core_.transfer(now_ms(), 0), {});
+      } catch (const RaftRefused& refused) {
+        base::log_warning("{}", refused.what());
+      }
+    }
+    return;
+  }
+  if (leads && !(queue_.empty() && outbox_.empty() && writes_under_way_ == 0)) {
+    std::function<void()> done = std::exchange(handed_over_, nullptr);
+    route_waiting();
+    flush_queue();
+    handed_over_ = std::move(done);
+    return;
+  }
+  if (!pending_.empty()) return;
+  std::exchange(handed_over_, nullptr)();
+}
+
+}  // namespace kv

@@ -1,0 +1,455 @@
+#include "cluster.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <format>
+
+#include "base/error.h"
+#include "kv/first_entries.h"
+
+namespace sim {
+
+namespace {
+
+constexpr Nanoseconds kMaxSkew = 20 * kMillisecond;
+constexpr Nanoseconds kCallTimeout = 8 * kSecond;
+constexpr std::size_t kClients = 4;
+
+std::string event_text(const kv::StoreEvent& event) {
+  return std::format("{} {} {} {}", kv::action_name(event.action), event.node.key, event.node.value.value_or("-"),
+                     event.index);
+}
+
+}  // namespace
+
+void World::trace(const std::string& text) const {
+  if (trace_) std::fprintf(stderr, "%12.6f  %s\n", static_cast<double>(now_) / 1e9, text.c_str());
+}
+
+Cluster::Cluster(std::uint64_t seed, bool trace) : world_(seed, trace) {
+  choose_faults();
+  const std::uint64_t size = world_.chance(25) ? 5 : world_.chance(15) ? 1 : 3;
+  std::vector<std::uint64_t> ids;
+  for (std::uint64_t i = 0; i < size; ++i) ids.push_back(++last_id_);
+  members_.insert(ids.begin(), ids.end());
+  for (std::uint64_t id : ids) {
+    Node& node = add_node(id);
+    node.format(ids);
+    node.boot();
+    watch(node);
+  }
+  for (std::uint64_t id = 1; id <= kClients; ++id) clients_.push_back({id});
+}
+
+void Cluster::choose_faults() {
+  auto some = [this](std::uint64_t most) { return world_.chance(50) ? world_.random().below(most + 1) : 0; };
+  faults_ = {.lose = some(3),
+             .duplicate = some(3),
+             .crash = some(15),
+             .cut = some(15),
+             .isolate = some(10),
+             .pause = some(10),
+             .slow_disk = some(10),
+             .full_disk = some(5),
+             .failed_sync = some(3),
+             .rot = some(2),
+             .lost_disk = some(3),
+             .transfer = some(10),
+             .members = some(8)};
+}
+
+Node& Cluster::add_node(std::uint64_t id) {
+  Node::Hooks hooks{
+      [this](std::uint64_t from, std::uint64_t to, const std::string& message) { send(from, to, message); },
+      [this](Node& node, const kv::LogEntry& entry) { check_applied(node, entry); },
+      [this](Node& node) {
+        ++report_.crashes;
+        world_.after(world_.between(100 * kMillisecond, 2 * kSecond), [this, id = node.id()] {
+          if (!gone_.contains(id) && !nodes_[id]->up()) {
+            nodes_[id]->boot();
+            if (nodes_[id]->up()) watch(*nodes_[id]);
+          }
+        });
+      }};
+  nodes_[id] = std::make_unique<Node>(world_, id, world_.between(-kMaxSkew, kMaxSkew), std::move(hooks));
+  return *nodes_[id];
+}
+
+// --- the network
+
+void Cluster::send(std::uint64_t from, std::uint64_t to, const std::string& message) {
+  check_leader(*nodes_.at(from));
+  if (!nodes_.contains(to)) return;
+  if (!calm_ && (cuts_.contains({from, to}) || world_.chance(faults_.lose))) {
+    if (world_.chance(20)) break_connection(from, to);
+    return;
+  }
+  Nanoseconds& busy = busy_until_[{from, to}];
+  busy = std::max(busy, world_.now()) +
+         world_.between(20 * kMicrosecond, world_.chance(5) ? 20 * kMillisecond : kMillisecond);
+  const int copies = !calm_ && world_.chance(faults_.duplicate) ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    world_.at(busy, [this, from, to, message] {
+      if (nodes_.at(to)->up()) nodes_.at(to)->deliver(from, message);
+    });
+  }
+}
+
+void Cluster::break_connection(std::uint64_t from, std::uint64_t to) {
+  if (nodes_.at(from)->up()) nodes_.at(from)->disconnected(to);
+  if (nodes_.at(to)->up()) nodes_.at(to)->disconnected(from);
+}
+
+// --- clients
+
+Node* Cluster::random_node_up() {
+  std::vector<Node*> up;
+  for (std::uint64_t id : members_) {
+    if (nodes_.at(id)->up()) up.push_back(nodes_.at(id).get());
+  }
+  return up.empty() ? nullptr : up[world_.random().below(up.size())];
+}
+
+void Cluster::client_step(Client& client) {
+  Node* node = random_node_up();
+  auto later = [this, &client] {
+    world_.after(world_.between(kMillisecond, 60 * kMillisecond), [this, &client] { client_step(client); });
+  };
+  if (node == nullptr) return later();
+
+  const std::uint64_t generation = ++client.generation;
+  const std::size_t at = calls_.size();
+  Call call;
+  call.key = std::format("/1/k{}", world_.random().below(3));
+  call.called = world_.now();
+  const std::uint64_t dice = world_.random().below(100);
+  kv::Command command{.key = call.key};
+  command.time = kv::wall_nanoseconds(node->replica().clock());
+  if (dice < 40) {
+    call.kind = Call::Kind::kRead;
+  } else if (dice < 70) {
+    call.kind = Call::Kind::kWrite;
+    command.operation = kv::Operation::kSet;
+  } else if (dice < 85 && client.last_seen.contains(call.key)) {
+    call.kind = Call::Kind::kCompareAndSwap;
+    call.expected = client.last_seen[call.key];
+    command.operation = kv::Operation::kCompareAndSwap;
+    command.previous_value = call.expected;
+  } else if (dice < 92) {
+    call.kind = Call::Kind::kDelete;
+    command.operation = kv::Operation::kDelete;
+  } else {
+    // A lease, beside the keys whose calls are checked.
+    call.kind = Call::Kind::kWrite;
+    call.key = command.key = std::format("/1/lease{}", world_.random().below(1'000'000));
+    command.operation = kv::Operation::kSet;
+    command.expires_at = command.time + world_.between(200 * kMillisecond, 3 * kSecond);
+  }
+  call.value = command.value = std::to_string(++last_value_);
+  calls_.push_back(call);
+  ++report_.calls;
+
+  auto done = [this, &client, generation, at](const kv::Result& result) {
+    if (client.generation != generation) return;
+    finish_call(client, at, result);
+    client_step(client);
+  };
+  if (call.kind == Call::Kind::kRead) {
+    node->replica().barrier([this, node, key = call.key, done](const std::optional<kv::StoreError>& error) {
+      if (error) return done(*error);
+      done(node->replica().store().get(key, false, 0));
+    });
+  } else {
+    node->replica().write(command, done);
+  }
+  world_.after(kCallTimeout, [this, &client, generation] {
+    if (client.generation == generation) client_step(client);
+  });
+}
+
+void Cluster::finish_call(Client& client, std::size_t at, const kv::Result& result) {
+  Call& call = calls_[at];
+  const kv::StoreError* error = std::get_if<kv::StoreError>(&result);
+  if (error != nullptr && error->code == kv::ErrorCode::kRaftInternal) return;  // it may happen yet
+  call.answered = true;
+  call.returned = world_.now();
+  call.succeeded = error == nullptr;
+  ++report_.answered;
+  if (call.kind == Call::Kind::kRead && error == nullptr) {
+    call.seen = std::get<kv::EventPtr>(result)->node.value;
+    client.last_seen[call.key] = call.seen.value_or("");
+  } else if (call.succeeded && call.kind != Call::Kind::kDelete) {
+    client.last_seen[call.key] = call.value;
+  }
+}
+
+// --- what goes wrong
+
+void Cluster::something_goes_wrong() {
+  if (calm_) return;
+  world_.after(200 * kMillisecond, [this] { something_goes_wrong(); });
+  Node* node = random_node_up();
+  if (node == nullptr) return;
+  const std::uint64_t id = node->id();
+  auto other = [&] {
+    auto at = members_.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(world_.random().below(members_.size())));
+    return *at;
+  };
+  auto mend_later = [this](std::function<void()> work) {
+    world_.after(world_.between(100 * kMillisecond, 4 * kSecond), std::move(work));
+  };
+  if (world_.chance(faults_.cut)) {
+    const std::pair link{id, other()};
+    world_.trace(std::format("cut {} -> {}", link.first, link.second));
+    cuts_.insert(link);
+    mend_later([this, link] { cuts_.erase(link); });
+  }
+  if (world_.chance(faults_.isolate)) {
+    world_.trace(std::format("isolate {}", id));
+    for (const auto& [peer, _] : nodes_) {
+      cuts_.insert({id, peer});
+      cuts_.insert({peer, id});
+    }
+    mend_later([this, id] { std::erase_if(cuts_, [id](const auto& c) { return c.first == id || c.second == id; }); });
+  }
+  if (world_.chance(faults_.pause)) {
+    world_.trace(std::format("pause {}", id));
+    node->pause_until(world_.now() + world_.between(50 * kMillisecond, 3 * kSecond));
+  }
+  if (world_.chance(faults_.slow_disk)) {
+    node->write_delay_high = 300 * kMillisecond;
+    mend_later([this, id] { nodes_[id]->write_delay_high = 2 * kMillisecond; });
+  }
+  if (world_.chance(faults_.full_disk)) {
+    world_.trace(std::format("full disk at {}", id));
+    node->disk().full = true;
+    mend_later([this, id] { nodes_[id]->disk().full = false; });
+  }
+  if (world_.chance(faults_.failed_sync)) node->disk().fail_next_write = true;
+  if (world_.chance(faults_.transfer) && node->engine().status().leads()) {
+    world_.trace(std::format("hand over from {}", id));
+    node->engine().hand_over([] {});
+  }
+  if (world_.chance(faults_.members)) change_members();
+  if (world_.chance(faults_.lost_disk) && !changing_) return replace(*node);
+  if (world_.chance(faults_.crash)) crash(*node);
+}
+
+void Cluster::crash(Node& node) {
+  world_.trace(std::format("crash {}", node.id()));
+  ++report_.crashes;
+  node.crash(world_.chance(50));
+  world_.after(world_.between(50 * kMillisecond, 3 * kSecond), [this, id = node.id()] {
+    Node& back = *nodes_.at(id);
+    if (gone_.contains(id) || back.up()) return;
+    world_.trace(std::format("boot {}", id));
+    back.boot();
+    if (back.up()) watch(back);
+  });
+}
+
+// A member whose disk is gone never comes back under its name: it could vote twice. Another one takes its place.
+void Cluster::replace(Node& node) {
+  // With a quorum that does not need it, or the cluster is gone for good.
+  std::size_t up = static_cast<std::size_t>(
+      std::ranges::count_if(members_, [this](std::uint64_t id) { return nodes_.at(id)->up(); }));
+  if (members_.size() < 3 || up < members_.size()) return;
+  changing_ = true;
+  ++report_.changes;
+  const std::uint64_t old = node.id();
+  world_.trace(std::format("the disk of {} is lost", old));
+  gone_.insert(old);
+  members_.erase(old);
+  node.forget_everything();
+  kv::Command remove{.operation = kv::Operation::kDelete, .key = std::format("/0/members/{:x}", old)};
+  remove.recursive = true;
+  write_until_done(remove, [this] {
+    const std::uint64_t id = ++last_id_;
+    write_until_done(kv::create_member({.id = id, .peer_urls = {std::format("http://{}", id)}}), [this, id] {
+      world_.trace(std::format("{} joins", id));
+      members_.insert(id);
+      Node& fresh = add_node(id);
+      fresh.format({});
+      fresh.boot();
+      if (fresh.up()) watch(fresh);
+      world_.after(5 * kSecond, [this] { changing_ = false; });
+    });
+  });
+}
+
+void Cluster::change_members() {
+  if (changing_) return;
+  changing_ = true;
+  ++report_.changes;
+  auto finished = [this] { world_.after(2 * kSecond, [this] { changing_ = false; }); };
+  if (members_.size() >= 5 || (members_.size() > 3 && world_.chance(50))) {
+    auto at = members_.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(world_.random().below(members_.size())));
+    const std::uint64_t id = *at;
+    world_.trace(std::format("remove {}", id));
+    kv::Command remove{.operation = kv::Operation::kDelete, .key = std::format("/0/members/{:x}", id)};
+    remove.recursive = true;
+    members_.erase(id);
+    write_until_done(remove, [this, id, finished] {
+      // It goes on for a while, as one that was not told.
+      world_.after(3 * kSecond, [this, id] {
+        gone_.insert(id);
+        nodes_.at(id)->crash(false);
+      });
+      finished();
+    });
+    return;
+  }
+  const std::uint64_t id = ++last_id_;
+  world_.trace(std::format("add {}", id));
+  write_until_done(kv::create_member({.id = id, .peer_urls = {std::format("http://{}", id)}}), [this, id, finished] {
+    members_.insert(id);
+    Node& fresh = add_node(id);
+    fresh.format({});
+    fresh.boot();
+    if (fresh.up()) watch(fresh);
+    finished();
+  });
+}
+
+void Cluster::write_until_done(kv::Command command, std::function<void()> then) {
+  auto again = [this, command, then] {
+    world_.after(300 * kMillisecond, [this, command, then] { write_until_done(command, then); });
+  };
+  Node* node = random_node_up();
+  if (node == nullptr) return again();
+  auto open = std::make_shared<bool>(true);
+  node->replica().write(command, [again, then, open](const kv::Result& result) {
+    if (!std::exchange(*open, false)) return;
+    const kv::StoreError* error = std::get_if<kv::StoreError>(&result);
+    if (error != nullptr && error->code == kv::ErrorCode::kRaftInternal) return again();
+    then();  // done, or done by an earlier attempt
+  });
+  world_.after(kCallTimeout, [again, open] {
+    if (std::exchange(*open, false)) again();
+  });
+}
+
+// --- checkers
+
+// Nothing is missing, twice or out of order, on any member.
+void Cluster::watch(Node& node) {
+  const std::uint64_t since = node.replica().store().revision() + 1;
+  auto expected = std::make_shared<std::uint64_t>(since);
+  node.replica().watches().add({"/", true, true, since}, [this, &node, expected](const kv::EventPtr& event) {
+    if (event == nullptr) return watch(node);
+    if (event->index != *expected) {
+      throw Violation(std::format("member {}: a watch got event {}, after {}", node.id(), event->index, *expected - 1));
+    }
+    ++*expected;
+    auto [known, fresh] = events_.emplace(event->index, event_text(*event));
+    if (known->second != event_text(*event)) {
+      throw Violation(
+          std::format("member {}: event '{}', another member has '{}'", node.id(), event_text(*event), known->second));
+    }
+    if (fresh && event->action == kv::EventAction::kExpire) check_expiry(*event);
+  });
+}
+
+void Cluster::check_expiry(const kv::StoreEvent& event) {
+  if (!event.previous || !event.previous->expires_at) throw Violation(event.node.key + " expired without a TTL");
+  const Nanoseconds now = kv::wall_nanoseconds(SimClock(world_, 0));
+  if (now + 2 * kMaxSkew < *event.previous->expires_at) {
+    throw Violation(std::format("{} expired {} ns early", event.node.key, *event.previous->expires_at - now));
+  }
+}
+
+void Cluster::check_applied(Node& node, const kv::LogEntry& entry) {
+  const std::pair<std::uint64_t, std::string> mine{entry.term, entry.command};
+  auto [known, fresh] = applied_.emplace(entry.index, mine);
+  if (known->second != mine) {
+    throw Violation(std::format("member {} applied another entry {} (term {}) than others (term {})", node.id(),
+                                entry.index, entry.term, known->second.first));
+  }
+  if (entry.index % 8 != 0) return;
+  const std::uint64_t digest = node.replica().store().digest();
+  auto [other, first] = digests_.emplace(entry.index, digest);
+  if (other->second != digest) {
+    throw Violation(std::format("member {}: after entry {} its state is another one", node.id(), entry.index));
+  }
+}
+
+void Cluster::check_leader(Node& node) {
+  if (!node.up() || node.engine().core().role() != kv::RaftRole::kLeader) return;
+  const std::uint64_t term = node.engine().core().term();
+  auto [leader, fresh] = leaders_.emplace(term, node.id());
+  if (fresh) world_.trace(std::format("{} leads in term {}", node.id(), term));
+  if (leader->second != node.id()) {
+    throw Violation(std::format("term {} has two leaders, {} and {}", term, leader->second, node.id()));
+  }
+}
+
+// Entries of the same index and term are the same, and so are all before them.
+void Cluster::check_logs() {
+  for (const auto& [id, node] : nodes_) {
+    if (!node->up()) continue;
+    const kv::EntryCache& log = node->engine().entries();
+    for (std::uint64_t index = std::max(log.first_index(), log.last_index() > 40 ? log.last_index() - 40 : 1);
+         index <= log.last_index(); ++index) {
+      const kv::RaftEntry& entry = log.at(index);
+      std::string text =
+          std::format("{} after a term {} entry: ", static_cast<int>(entry.kind), log.term_at(index - 1));
+      if (log.term_at(index - 1) == 0) continue;
+      text += entry.bytes();
+      auto [known, fresh] = entries_.emplace(std::pair{index, entry.term}, text);
+      if (known->second != text) {
+        throw Violation(std::format("member {} has another entry {} of term {}", id, index, entry.term));
+      }
+    }
+  }
+  if (!calm_) world_.after(100 * kMillisecond, [this] { check_logs(); });
+}
+
+// All is mended: within a bounded time every member answers and holds the same.
+void Cluster::mend_and_check() {
+  calm_ = true;
+  cuts_.clear();
+  for (Client& client : clients_) ++client.generation;  // no more calls
+  world_.run_until(world_.now() + 8 * kSecond);
+  for (std::uint64_t id : members_) {
+    Node& node = *nodes_.at(id);
+    node.disk().full = false;
+    node.disk().fail_next_write = false;
+    node.write_delay_high = 2 * kMillisecond;
+    if (!node.up()) node.boot();
+    if (!node.up()) throw Violation(std::format("member {} does not start on its own disk", id));
+  }
+  world_.run_until(world_.now() + 12 * kSecond);
+  for (std::uint64_t id : members_) {
+    bool answered = false;
+    kv::Command command{.operation = kv::Operation::kSet, .key = "/1/end", .value = std::to_string(id)};
+    nodes_.at(id)->replica().write(
+        command, [&](const kv::Result& result) { answered = std::holds_alternative<kv::EventPtr>(result); });
+    world_.run_until(world_.now() + 3 * kSecond);
+    if (!answered) {
+      throw Violation(std::format("all is mended, but a write to member {} gets no answer (leader {}, term {})", id,
+                                  nodes_.at(id)->engine().status().leader_id, nodes_.at(id)->engine().status().term));
+    }
+  }
+  std::set<std::uint64_t> digests;
+  for (std::uint64_t id : members_) digests.insert(nodes_.at(id)->replica().store().digest());
+  if (digests.size() != 1) throw Violation("all is mended, but the members hold different states");
+  check_logs();
+}
+
+Report Cluster::run(Nanoseconds duration) {
+  for (Client& client : clients_) {
+    world_.after(world_.between(0, kSecond), [this, &client] { client_step(client); });
+  }
+  world_.after(kSecond, [this] { something_goes_wrong(); });
+  world_.after(kSecond, [this] { check_logs(); });
+  world_.run_until(duration);
+  mend_and_check();
+  if (auto violation = find_violation(calls_)) throw Violation(*violation);
+  report_.steps = world_.steps();
+  report_.terms = leaders_.size();
+  return report_;
+}
+
+}  // namespace sim

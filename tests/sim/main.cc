@@ -1,0 +1,111 @@
+// kv_sim: whole clusters of the store on simulated time, disks and networks.
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <format>
+#include <string>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cluster.h"
+
+namespace {
+
+constexpr const char* kUsage =
+    "usage: kv_sim [--seed N] [--seeds N] [--minutes N] [--seconds N] [--trace]\n"
+    "\n"
+    "Runs simulated clusters until one does what it must not.\n"
+    "  --seed N     the first seed (default 1)\n"
+    "  --seeds N    how many seeds, one after the other (default 1)\n"
+    "  --minutes N  seeds for so long instead\n"
+    "  --seconds N  simulated seconds of each run (default 30)\n"
+    "  --trace      tell what happens\n";
+
+struct Options {
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;
+  std::uint64_t minutes = 0;
+  std::uint64_t seconds = 30;
+  bool trace = false;
+};
+
+std::uint64_t number(const char* name, const char* text) {
+  char* end = nullptr;
+  const unsigned long long value = text == nullptr ? 0 : std::strtoull(text, &end, 10);
+  if (text == nullptr || *text == '\0' || *end != '\0') {
+    std::fprintf(stderr, "kv_sim: %s: a number is wanted, not '%s'\n", name, text == nullptr ? "" : text);
+    std::exit(2);
+  }
+  return value;
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = argv[i];
+    if (name == "--help") {
+      std::fputs(kUsage, stdout);
+      std::exit(0);
+    }
+    if (name == "--trace") {
+      options.trace = true;
+      continue;
+    }
+    std::uint64_t* value = name == "--seed"      ? &options.seed
+                           : name == "--seeds"   ? &options.seeds
+                           : name == "--minutes" ? &options.minutes
+                           : name == "--seconds" ? &options.seconds
+                                                 : nullptr;
+    if (value == nullptr) {
+      std::fprintf(stderr, "kv_sim: unknown option '%s' (--help lists them)\n", name.c_str());
+      std::exit(2);
+    }
+    *value = number(name.c_str(), argv[++i]);
+  }
+  return options;
+}
+
+bool run_seed(std::uint64_t seed, const Options& options, sim::Report& sum) {
+  try {
+    sim::Cluster cluster(seed, options.trace);
+    const sim::Report report = cluster.run(static_cast<sim::Nanoseconds>(options.seconds) * sim::kSecond);
+    sum.steps += report.steps;
+    sum.calls += report.calls;
+    sum.answered += report.answered;
+    sum.terms += report.terms;
+    sum.crashes += report.crashes;
+    sum.changes += report.changes;
+    return true;
+  } catch (const std::exception& violation) {
+    std::printf("FAIL seed %lu: %s\n  again, with all that happens: kv_sim --seed %lu --seconds %lu --trace\n",
+                static_cast<unsigned long>(seed), violation.what(), static_cast<unsigned long>(seed),
+                static_cast<unsigned long>(options.seconds));
+    return false;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse(argc, argv);
+  base::set_log_level(options.trace ? base::LogLevel::kDebug : base::LogLevel::kError);
+  const auto start = std::chrono::steady_clock::now();
+  auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  sim::Report sum;
+  std::uint64_t runs = 0;
+  std::uint64_t failed = 0;
+  while (options.minutes > 0 ? elapsed() < 60.0 * static_cast<double>(options.minutes) : runs < options.seeds) {
+    failed += run_seed(options.seed + runs, options, sum) ? 0 : 1;
+    ++runs;
+  }
+  std::printf(
+      "%lu seeds from %lu in %.0f s: %lu steps, %lu calls (%lu answered), %lu terms, %lu crashes, %lu changes of "
+      "members: %lu failed\n",
+      static_cast<unsigned long>(runs), static_cast<unsigned long>(options.seed), elapsed(),
+      static_cast<unsigned long>(sum.steps), static_cast<unsigned long>(sum.calls),
+      static_cast<unsigned long>(sum.answered), static_cast<unsigned long>(sum.terms),
+      static_cast<unsigned long>(sum.crashes), static_cast<unsigned long>(sum.changes),
+      static_cast<unsigned long>(failed));
+  return failed == 0 ? 0 : 1;
+}
