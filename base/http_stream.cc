@@ -59,6 +59,12 @@ asio::awaitable<void> HttpStream::say_goodbye() {
   co_await tls_->say_goodbye();
 }
 
+std::size_t HttpStream::send_now(std::string_view data) {
+  if (tls_) return tls_->send_now(data);
+  const ssize_t count = ::send(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
 void HttpStream::watch_end(boost::beast::flat_buffer& buffer, std::function<void()> ended) {
   if (tls_) return read_ahead(buffer, std::move(ended));
   socket_.async_wait(Socket::wait_read, [this, ended = std::move(ended)](const error_code& error) {

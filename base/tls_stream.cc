@@ -99,6 +99,18 @@ TlsStream::Step TlsStream::step_of(int result) {
   return {Step::Kind::kFailed, ErrorCode(static_cast<int>(code), asio::error::get_ssl_category())};
 }
 
+std::size_t TlsStream::send_now(std::string_view data) {
+  std::size_t sent = 0;
+  while (sent < data.size()) {
+    std::size_t count = 0;
+    const Step step = try_call(
+        [&](SSL* ssl, std::size_t& n) { return SSL_write_ex(ssl, data.data() + sent, data.size() - sent, &n); }, count);
+    if (step.kind != Step::Kind::kDone) break;
+    sent += count;
+  }
+  return sent;
+}
+
 asio::awaitable<TlsStream::ErrorCode> TlsStream::run(int (*call)(SSL*)) {
   while (true) {
     std::size_t unused = 0;

@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
+#include <string_view>
 
 namespace base {
 
@@ -31,6 +32,10 @@ class TlsStream {
   boost::asio::awaitable<ErrorCode> shake_hands();
   // Tells the other side that the end is meant, and waits for its word.
   boost::asio::awaitable<void> say_goodbye();
+
+  // Writes what the socket takes at once; the number of bytes. What is left over must be what is written next: OpenSSL
+  // may have begun a record with it. Errors show there.
+  std::size_t send_now(std::string_view data);
 
   // AsyncReadStream and AsyncWriteStream, of handlers alone. A read ends with asio::error::eof when the end was meant,
   // and with another error when the connection was cut.

@@ -30,7 +30,7 @@ struct QueueEngine : kv::Engine {
   std::deque<std::function<void()>> queue;
   std::uint64_t index = 0;
 
-  void start(std::uint64_t) override {}
+  void start(const kv::RaftBase&) override {}
   void propose(std::string command, std::uint64_t ticket) override {
     queue.push_back([this, command, ticket] { host->committed({++index, 1, command}, ticket); });
   }
@@ -38,8 +38,10 @@ struct QueueEngine : kv::Engine {
     queue.push_back([this, ticket] { host->barrier_passed(ticket); });
   }
   void checkpointed(std::uint64_t) override {}
-  kv::EngineStatus status() const override { return {1, index, 1, 1}; }
-  void stop() override {}
+  kv::EngineStatus status() const override { return {1, index, 1, 1, {}}; }
+  kv::RaftBase base_at(std::uint64_t) const override { return {}; }
+  void set_members(std::vector<std::uint64_t>) override {}
+  void hand_over(std::function<void()> done) override { done(); }
 };
 
 struct Fixture {
