@@ -23,13 +23,13 @@ void WatchHub::remove(std::uint64_t id) {
 }
 
 void WatchHub::clear() {
-  std::vector<Deliver> all;
+  std::vector<std::shared_ptr<const Deliver>> all;
   for (auto& [key, watchers] : watchers_) {
     for (auto& [id, entry] : watchers) all.push_back(std::move(entry.deliver));
   }
   watchers_.clear();
   keys_.clear();
-  for (const Deliver& deliver : all) deliver(nullptr);
+  for (const auto& deliver : all) (*deliver)(nullptr);
 }
 
 void WatchHub::notify(const EventPtr& event) {
