@@ -20,7 +20,9 @@
 
 #include "base/error.h"
 #include "base/http_listen.h"
+#include "base/http_read.h"
 #include "base/http_stream.h"
+#include "base/http_text.h"
 #include "base/log.h"
 
 namespace base {
@@ -35,18 +37,6 @@ namespace {
 class Connection;
 
 constexpr std::chrono::milliseconds kGoodbyeTime{1000};
-
-std::string date_now() {
-  return std::format("{:%a, %d %b %Y %H:%M:%S} GMT",
-                     std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
-}
-
-std::string head_text(const HttpResponse& response, std::string_view framing) {
-  std::string text = std::format("HTTP/1.1 {} {}\r\n", response.status, http_reason(response.status));
-  for (const auto& [name, value] : response.headers.all()) text += std::format("{}: {}\r\n", name, value);
-  text += std::format("Date: {}\r\n{}\r\n", date_now(), framing);
-  return text;
-}
 
 HttpRequest to_request(const beast::http::request<beast::http::string_body>& message, const std::string& peer) {
   HttpRequest request;
@@ -96,6 +86,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<bool> read_request();
   void close_after(std::chrono::milliseconds time);
   void refuse(int status, std::string_view reason);
+  void send_now(std::string& data);
   void write_next();
 
   std::shared_ptr<HttpServer::State> server_;
@@ -137,13 +128,13 @@ class Reply : public HttpReply {
     // An HTTP/1.0 client knows no chunks: the end of the connection ends the body.
     if (!connection->chunked_allowed) connection->keep_alive = false;
     connection->queue(
-        head_text(head, connection->chunked_allowed ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n"));
+        http_head_text(head, connection->chunked_allowed ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n"));
   }
 
   void write(std::string data) override {
     const auto connection = connection_.lock();
     if (!streaming_ || !connection || data.empty() || connection->head_request) return;
-    connection->queue(connection->chunked_allowed ? std::format("{:x}\r\n{}\r\n", data.size(), data) : std::move(data));
+    connection->queue(connection->chunked_allowed ? http_chunk(data) : std::move(data));
   }
 
   void finish() override {
@@ -169,9 +160,9 @@ class Reply : public HttpReply {
     if (answered_ || !connection) return;
     answered_ = true;
     const bool bodyless = response.status == 204 || response.status == 304;
-    std::string framing = bodyless ? "" : std::format("Content-Length: {}\r\n", response.body.size());
+    std::string framing = bodyless ? "" : "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
     if (!connection->keep_alive) framing += "Connection: close\r\n";
-    std::string text = head_text(response, framing);
+    std::string text = http_head_text(response, framing, response.body.size());
     if (!bodyless && !connection->head_request) text += response.body;
     connection->queue(std::move(text));
     connection->end_of_answer();
@@ -201,8 +192,16 @@ void Connection::close() {
   if (auto callback = std::exchange(on_close, nullptr)) callback();
 }
 
+// What the socket takes at once needs no asynchronous operation: nearly every answer does.
+void Connection::send_now(std::string& data) {
+  if (writing_ || !output_.empty()) return;
+  data.erase(0, stream_.send_now(data));
+}
+
 void Connection::queue(std::string data) {
   if (!is_open()) return;
+  send_now(data);
+  if (data.empty()) return;
   pending_ += data.size();
   output_.push_back(std::move(data));
   if (!writing_) write_next();
@@ -230,6 +229,8 @@ void Connection::end_of_answer() {
 }
 
 void Connection::watch_for_close() {
+  // There may be ten thousand who wait: they hold no buffer.
+  if (buffer_.size() == 0) buffer_.shrink_to_fit();
   stream_.watch_end(buffer_, [self = shared_from_this()] {
     if (!self->answer_ended_) self->close();
   });
@@ -244,7 +245,7 @@ void Connection::close_after(std::chrono::milliseconds time) {
 
 void Connection::refuse(int status, std::string_view reason) {
   keep_alive = false;
-  queue(head_text(
+  queue(http_head_text(
             {status, {}, ""},
             std::format("Content-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n", reason.size() + 1)) +
         std::string(reason) + "\n");
@@ -253,16 +254,13 @@ void Connection::refuse(int status, std::string_view reason) {
 
 asio::awaitable<bool> Connection::read_request() {
   namespace http = beast::http;
-  http::request_parser<http::string_body> parser;
+  RequestParser parser;
   parser.header_limit(static_cast<std::uint32_t>(server_->options.max_header_bytes));
   parser.body_limit(server_->options.max_body_bytes);
   close_after(server_->options.idle_timeout);
   co_await stream_.end_of_watch();
   error_code error;
-  co_await http::async_read_header(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
-  if (!error && beast::iequals(parser.get()[http::field::expect], "100-continue"))
-    queue("HTTP/1.1 100 Continue\r\n\r\n");
-  if (!error) co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  co_await read_request_message(stream_, buffer_, parser, error, [this] { queue("HTTP/1.1 100 Continue\r\n\r\n"); });
   deadline_.cancel();
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     refuse(431, std::format("request header is larger than {} bytes", server_->options.max_header_bytes));

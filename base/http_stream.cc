@@ -18,7 +18,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::chrono::seconds kLogInterval{1};
-constexpr std::size_t kReadAheadBytes = 4096;
+constexpr std::size_t kReadAheadBytes = 512;
 constexpr unsigned char kTlsHandshakeRecord = 22;  // RFC 8446, 5.1: ContentType
 
 }  // namespace
@@ -32,12 +32,11 @@ asio::awaitable<std::string> HttpStream::try_handshake(TlsContexts& tls) {
   if (count != 1) co_return "the client went before the handshake";
   if (first != kTlsHandshakeRecord) co_return "the first record does not look like a TLS handshake";
   try {
-    context_ = tls.server();
+    tls_.emplace(socket_, tls.server());
   } catch (const Error& no_context) {
     co_return no_context.what();
   }
-  tls_.emplace(socket_, *context_);
-  co_await tls_->async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, error));
+  error = co_await tls_->shake_hands();
   if (error) co_return "TLS handshake: " + error.message();
   certificate_name_ = tls_peer(tls_->native_handle()).common_name;
   co_return tls.refusal(tls_->native_handle());
@@ -57,8 +56,13 @@ asio::awaitable<bool> HttpStream::shake_hands(TlsContexts& tls, const std::strin
 
 asio::awaitable<void> HttpStream::say_goodbye() {
   if (!tls_ || reading_ahead_) co_return;
-  error_code ignored;
-  co_await tls_->async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
+  co_await tls_->say_goodbye();
+}
+
+std::size_t HttpStream::send_now(std::string_view data) {
+  if (tls_) return tls_->send_now(data);
+  const ssize_t count = ::send(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
 void HttpStream::watch_end(boost::beast::flat_buffer& buffer, std::function<void()> ended) {

@@ -2,17 +2,19 @@
 // The byte stream of one client of HttpServer: a socket, or TLS on it. For http_server.cc alone, since it brings Asio.
 // On the loop's thread.
 
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/tls.h"
+#include "base/tls_stream.h"
 
 namespace base {
 
@@ -40,16 +42,28 @@ class HttpStream {
   void watch_end(boost::beast::flat_buffer& buffer, std::function<void()> ended);
   boost::asio::awaitable<void> end_of_watch();
 
+  // Sends what the connection takes at once, without waiting; the number of bytes. What is left over must be what is
+  // written next.
+  std::size_t send_now(std::string_view data);
+
   // What Asio and Beast need of a stream.
-  template <typename Buffers, typename Handler>
-  void async_read_some(const Buffers& buffers, Handler&& handler) {
-    if (tls_) return tls_->async_read_some(buffers, std::forward<Handler>(handler));
-    socket_.async_read_some(buffers, std::forward<Handler>(handler));
+  template <typename Buffers, typename Token>
+  auto async_read_some(const Buffers& buffers, Token&& token) {
+    return boost::asio::async_initiate<Token, void(boost::system::error_code, std::size_t)>(
+        [this](auto handler, const Buffers& into) {
+          if (tls_) return tls_->async_read_some(into, std::move(handler));
+          socket_.async_read_some(into, std::move(handler));
+        },
+        token, buffers);
   }
-  template <typename Buffers, typename Handler>
-  void async_write_some(const Buffers& buffers, Handler&& handler) {
-    if (tls_) return tls_->async_write_some(buffers, std::forward<Handler>(handler));
-    socket_.async_write_some(buffers, std::forward<Handler>(handler));
+  template <typename Buffers, typename Token>
+  auto async_write_some(const Buffers& buffers, Token&& token) {
+    return boost::asio::async_initiate<Token, void(boost::system::error_code, std::size_t)>(
+        [this](auto handler, const Buffers& from) {
+          if (tls_) return tls_->async_write_some(from, std::move(handler));
+          socket_.async_write_some(from, std::move(handler));
+        },
+        token, buffers);
   }
 
  private:
@@ -57,8 +71,7 @@ class HttpStream {
   void read_ahead(boost::beast::flat_buffer& buffer, std::function<void()> ended);
 
   Socket socket_;
-  std::shared_ptr<boost::asio::ssl::context> context_;  // the one it began with
-  std::optional<boost::asio::ssl::stream<Socket&>> tls_;
+  std::optional<TlsStream> tls_;
   std::string certificate_name_;
   boost::asio::steady_timer ahead_;  // cancelled when reading ahead ends
   bool reading_ahead_ = false;

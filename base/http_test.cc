@@ -41,14 +41,19 @@ class TestServer {
   std::string socket_path() const { return directory_.path() + "/socket"; }
   EventLoop& loop() { return loop_; }
 
-  // Sends raw bytes and returns everything until the server closes.
-  std::string raw(const std::string& bytes) const {
-    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd connect() const {
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_port = htons(url_.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     check(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), "connect");
+    return socket;
+  }
+
+  // Sends raw bytes and returns everything until the server closes.
+  std::string raw(const std::string& bytes) const {
+    const Fd socket = connect();
     write_all(socket, bytes);
     ::shutdown(socket.get(), SHUT_WR);
     return read_all(socket);
@@ -154,6 +159,36 @@ TEST_CASE("pipelined requests are answered in order") {
   const std::string answers = server.raw("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(answers.find("GET /1") != std::string::npos);
   CHECK(answers.find("GET /1") < answers.find("GET /2"));
+}
+
+TEST_CASE("a request may come in pieces") {
+  TestServer server(echo);
+  const std::string chunked =
+      "PUT /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n";
+  const Fd socket = server.connect();
+  for (std::size_t at = 0; at < chunked.size(); at += 7) {
+    write_all(socket, chunked.substr(at, 7));
+    std::this_thread::yield();
+  }
+  write_all(socket, "PUT /q HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  std::string got;
+  while (!got.contains("100 Continue")) got += read_some(socket);
+  CHECK(got.contains("PUT /p abcdefg"));
+  CHECK_FALSE(got.contains("/q"));
+  write_all(socket, "body");
+  ::shutdown(socket.get(), SHUT_WR);
+  CHECK(read_all(socket).contains("PUT /q body"));
+  // One that ends in its middle is not handled.
+  CHECK_FALSE(server.raw("PUT /r HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbod").contains("/r"));
+}
+
+TEST_CASE("an answer may be more than the socket takes at once") {
+  const std::string large(7 * 1024 * 1024, 'x');
+  TestServer server(
+      [&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) { reply->send({200, {}, large}); });
+  const std::string answers = server.raw("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(answers.size() > 2 * large.size());
+  CHECK(answers.ends_with(large));
 }
 
 TEST_CASE("bounds have their own answers") {

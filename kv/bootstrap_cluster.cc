@@ -1,7 +1,6 @@
 #include "kv/bootstrap_cluster.h"
 
 #include <algorithm>
-#include <charconv>
 #include <format>
 #include <set>
 
@@ -121,15 +120,6 @@ Member member_from_json(const base::Json& json) {
   return member;
 }
 
-std::uint64_t parse_id(std::string_view text) {
-  std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
-  if (error != std::errc() || end != text.data() + text.size() || id == 0) {
-    throw base::Error("read cluster id", text.substr(0, 64), "not a hexadecimal number");
-  }
-  return id;
-}
-
 ClusterPlan fetch_from(const std::string& peer_url, BootstrapNetwork& network) {
   base::HttpRequest request;
   request.target = "/members";
@@ -141,9 +131,11 @@ ClusterPlan fetch_from(const std::string& peer_url, BootstrapNetwork& network) {
   if (!json.is_array() || json.empty() || json.size() > kMaxMembers) {
     throw base::Error("get members from", peer_url, "no list of members");
   }
+  const auto id = parse_id(response.headers.get("X-Etcd-Cluster-ID"));
+  if (!id || *id == 0) throw base::Error("get members from", peer_url, "no cluster id");
   ClusterPlan plan;
   plan.existing = true;
-  plan.cluster_id = parse_id(response.headers.get("X-Etcd-Cluster-ID"));
+  plan.cluster_id = *id;
   for (const base::Json& member : json) plan.members.push_back(member_from_json(member));
   std::ranges::sort(plan.members, {}, &Member::id);
   return plan;

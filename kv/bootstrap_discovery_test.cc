@@ -138,11 +138,12 @@ TEST_CASE("discovery: three members meet, and a fourth is told that the cluster 
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   while (service.waiting() == 0) REQUIRE(std::chrono::steady_clock::now() < deadline);
   auto second = join(member(service.url(), 2));
-  auto third = join(member(service.url() + "/", 3));
+  auto third = join(member(service.url(), 3));
   for (auto* one : {&first, &second, &third}) REQUIRE(one->wait_for(20s) == std::future_status::ready);
   const kv::ClusterPlan plan = first.get();
   CHECK(plan.members.size() == 3);
   CHECK(plan.members == second.get().members);
+  CHECK(plan.cluster_id == third.get().cluster_id);
   CHECK(plan.own_id == kv::member_id({"http://10.0.0.1:2380"}, service.url()));
   CHECK_THROWS_WITH_AS(join(member(service.url(), 4)).get(), doctest::Contains("cluster is full"), base::Error);
 }

@@ -42,10 +42,10 @@ HttpApi::HttpApi(Replica& replica, base::EventLoop& loop, std::uint64_t cluster_
 }
 
 void HttpApi::handle(const base::HttpRequest& request, const ReplyPtr& plain_reply) {
+  std::optional<std::string> path = decoded_path(request);
+  if (!path) return plain_reply->send(bad_request());
   ReplyPtr reply = cors_.wrap(request, plain_reply);
   if (request.method == "OPTIONS") return reply->send({});
-  std::optional<std::string> path = decoded_path(request);
-  if (!path) return reply->send(bad_request());
   std::string clean = clean_url_path(*path);
   if (clean != *path) return reply->send(moved_permanently(request, clean));
   route(request, clean, reply);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "kv/kvd_config_file.h"
 #include "kv/kvd_flags.h"
+#include "kv/kvd_urls.h"
 
 namespace kv {
 
@@ -30,38 +31,10 @@ bool called_etcd(const Invocation& invocation) {
   return invocation.program == "etcd";
 }
 
-std::vector<std::string> list_of(const std::string& text) {
-  std::vector<std::string> parts;
-  for (const std::string& part : base::split(text, ',')) {
-    if (!base::trim(part).empty()) parts.emplace_back(base::trim(part));
-  }
-  return parts;
-}
-
-// etcd's rules for a URL (pkg/types/urls.go): scheme, host, port and nothing else.
-Url strict_url(const std::string& text, const std::string& where) {
-  const auto refuse = [&](std::string_view reason) {
-    throw UsageError(std::format("{}: '{}': {}", where, text, reason));
-  };
-  Url url;
-  try {
-    url = base::parse_url(text);
-  } catch (const base::Error& error) {
-    throw UsageError(std::format("{}: {}", where, error.what()));
-  }
-  if (url.scheme != "http" && url.scheme != "https") refuse("URL scheme must be http or https");
-  if (url.path != "/" || !url.user_info.empty()) refuse("URL must have no more than scheme, host and port");
-  if (!std::string_view(text).substr(0, text.find_last_not_of('/') + 1).ends_with(std::format(":{}", url.port))) {
-    refuse("URL address does not have the form \"host:port\"");
-  }
-  if (url.host.empty()) refuse("unexpected empty host");
-  return url;
-}
-
 // Each once.
 std::vector<Url> urls_of(const Invocation& invocation, std::string_view option) {
   std::vector<Url> urls;
-  for (const std::string& text : list_of(invocation.get(option))) {
+  for (const std::string& text : comma_list(invocation.get(option))) {
     Url url = strict_url(text, std::format("--{}", option));
     if (!std::ranges::contains(urls, url.origin(), &Url::origin)) urls.push_back(std::move(url));
   }
@@ -193,6 +166,8 @@ void read_discovery(const Invocation& invocation, KvdOptions& options) {
   if ((url.scheme != "http" && url.scheme != "https") || url.path == "/" || url.path.contains('?')) {
     throw UsageError("--discovery: an http:// or https:// URL that ends in the cluster's token is needed");
   }
+  // The URL is the token that ids are made with: all members must have the same.
+  options.discovery_url.erase(options.discovery_url.find_last_not_of('/') + 1);
   const std::string& proxy = invocation.get("discovery-proxy");
   if (proxy.empty()) return;
   if (url.scheme == "https") throw UsageError("--discovery-proxy: only for an http:// discovery URL");
@@ -245,7 +220,7 @@ base::TlsFiles read_tls(const Invocation& invocation, const std::string& prefix,
   files.allowed_common_name = prefix.empty() ? "" : invocation.get("peer-cert-allowed-cn");
   files.allowed_host_name =
       invocation.get(prefix.empty() ? "client-cert-allowed-hostname" : "peer-cert-allowed-hostname");
-  files.cipher_suites = list_of(invocation.get("cipher-suites"));
+  files.cipher_suites = comma_list(invocation.get("cipher-suites"));
   automatic = invocation.flag(prefix + "auto-tls");
 
   if (files.certificate_file.empty() != files.key_file.empty()) {
@@ -275,11 +250,11 @@ base::TlsFiles read_tls(const Invocation& invocation, const std::string& prefix,
 }
 
 void read_http(const Invocation& invocation, KvdOptions& options) {
-  options.cors = list_of(invocation.get("cors"));
+  options.cors = comma_list(invocation.get("cors"));
   for (const std::string& origin : options.cors) {
-    if (origin != "*") strict_url(origin, "--cors");
+    if (origin != "*") check_origin(origin);
   }
-  options.host_whitelist = list_of(invocation.get("host-whitelist"));
+  options.host_whitelist = comma_list(invocation.get("host-whitelist"));
   if (std::ranges::contains(options.host_whitelist, "*")) options.host_whitelist.clear();
   options.discovery_service_url = invocation.get("discovery-service");
   options.extensive_metrics = invocation.get("metrics") == "extensive";
@@ -351,37 +326,6 @@ KvdOptions read_kvd_options(const Invocation& invocation, std::span<const std::s
   }
   judge_environment(invocation, environment, warnings);
   return read_values(invocation, std::move(warnings));
-}
-
-std::vector<InitialMember> parse_initial_cluster(const std::string& text, const std::string& where) {
-  std::string pairs = text;
-  std::ranges::replace(pairs, '&', ',');
-  std::vector<InitialMember> members;
-  for (const std::string& pair : list_of(pairs)) {
-    const auto equals = pair.find('=');
-    if (equals == 0 || equals == std::string::npos) {
-      throw UsageError(std::format("{}: '{}' is not of the form NAME=URL", where, pair));
-    }
-    const std::string name = pair.substr(0, equals);
-    const std::string url = strict_url(pair.substr(equals + 1), where).origin();
-    auto member = std::ranges::find(members, name, &InitialMember::name);
-    if (member == members.end()) member = members.insert(members.end(), {name, {}});
-    member->peer_urls.push_back(url);
-  }
-  for (InitialMember& member : members) std::ranges::sort(member.peer_urls);
-  return members;
-}
-
-std::string initial_cluster_text(const std::vector<InitialMember>& members) {
-  std::vector<std::string> pairs;
-  for (const InitialMember& member : members) {
-    for (const std::string& url : member.peer_urls) pairs.push_back(member.name + "=" + url);
-  }
-  return base::join(pairs, ",");
-}
-
-std::string bind_address(const Url& url) {
-  return url.host == "localhost" ? "127.0.0.1" : url.host;
 }
 
 }  // namespace kv

@@ -127,6 +127,12 @@ TEST_CASE("etcd's rules between options") {
   CHECK(refusal({"--initial-cluster", "x"}) == "--initial-cluster: 'x' is not of the form NAME=URL");
   CHECK(refusal({"--initial-cluster", "x=10.0.0.1:1"}).contains("no scheme"));
   CHECK(refusal({"--name", "a=b"}).contains("--name"));
+  CHECK(read_as("etcd", {"--discovery", "http://a/t/"}).discovery_url == "http://a/t");
+  CHECK(read_as("etcd", {}).cors == Words{"*"});
+  CHECK(read_as("etcd", {"--cors", "https://www.example.com,http://a:1"}).cors ==
+        Words{"https://www.example.com", "http://a:1"});
+  CHECK(refusal({"--cors", "www.example.com"}).starts_with("--cors: 'www.example.com' is not"));
+  CHECK(refusal({"--cors", "http://a/x"}).starts_with("--cors: 'http://a/x' is not"));
   CHECK(refusal({"--bcrypt-cost", "3"}).contains("from 4 to 31"));
   CHECK(refusal({"--metrics", "all"}).contains("not one of basic, extensive"));
 }

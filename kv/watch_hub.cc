@@ -9,7 +9,7 @@ std::uint64_t WatchHub::add(Watch watch, Deliver deliver) {
   std::uint64_t id = ++last_id_;
   keys_[id] = watch.key;
   std::string key = watch.key;
-  watchers_[key].emplace(id, Entry{std::move(watch), std::move(deliver)});
+  watchers_[key].emplace(id, Entry{std::move(watch), std::make_shared<const Deliver>(std::move(deliver))});
   return id;
 }
 
@@ -23,13 +23,13 @@ void WatchHub::remove(std::uint64_t id) {
 }
 
 void WatchHub::clear() {
-  std::vector<Deliver> all;
+  std::vector<std::shared_ptr<const Deliver>> all;
   for (auto& [key, watchers] : watchers_) {
     for (auto& [id, entry] : watchers) all.push_back(std::move(entry.deliver));
   }
   watchers_.clear();
   keys_.clear();
-  for (const Deliver& deliver : all) deliver(nullptr);
+  for (const auto& deliver : all) (*deliver)(nullptr);
 }
 
 void WatchHub::notify(const EventPtr& event) {
@@ -57,10 +57,11 @@ void WatchHub::notify(const EventPtr& event) {
   for (std::uint64_t id : ids) {
     auto at = keys_.find(id);
     if (at == keys_.end()) continue;
-    Entry& entry = watchers_.find(at->second)->second.at(id);
-    Deliver deliver = entry.deliver;
+    const Entry& entry = watchers_.find(at->second)->second.at(id);
+    // Held here: a delivery may end its own watch.
+    const std::shared_ptr<const Deliver> deliver = entry.deliver;
     if (!entry.watch.stream) remove(id);
-    deliver(event);
+    (*deliver)(event);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "kv/event.h"
@@ -36,7 +37,7 @@ class WatchHub {
  private:
   struct Entry {
     Watch watch;
-    Deliver deliver;
+    std::shared_ptr<const Deliver> deliver;
   };
   using Watchers = std::map<std::uint64_t, Entry>;
 

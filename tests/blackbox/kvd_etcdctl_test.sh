@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # etcdctl 3.4.23 in v2 mode, every command, against kvd and against the real etcd side by side: the same output, errors
-# and exit codes. But for `backup`: it reads an etcd's data directory and asks no server. `user`, `role`, `auth` and the writes
-# of `member` are in kvd_etcdctl_auth_test.sh.
+# and exit codes. But for `backup`: it reads an etcd's data directory and asks no server. `user`, `role` and `auth` are in
+# kvd_etcdctl_auth_test.sh, `member add` and what follows in kvd_members_test.sh.
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 . "$(dirname "$0")/../lib/etcdctl.sh"

@@ -64,7 +64,6 @@ RULES = [
     Rule("key-parts", "parts of a key", (get("/k" * 600),), lambda step: step.path.count("/") > 500),
     Rule("body-size", "size of a request's body",
          (put("/b", "value=" + "v" * 3_000_000),), lambda step: sum(map(len, step.body or ())) > 2_000_000),
-    Rule("cors", "`Access-Control-Allow-*`", (Step("GET", "/v2/keys/", origin=True),)),
 ]
 
 

@@ -105,6 +105,7 @@ SHORT_TTLS = ["1"] * 8 + ["0", str(AT_ONCE)]
 CONTENT_TYPES = [None, "", "text/plain", FORM.upper(), FORM + "; charset=utf-8", FORM + ";", FORM + "; charset",
                  FORM + "; a=1; a=2", FORM + '; a="b\\"c"; d=e', FORM + "/x", ";", "a b", "multipart/form-data",
                  "/x", "a/", FORM + " ; =x", "a", FORM + "; a=1; A=1", FORM + '; a="x', "application/json"]
+ODD_PIECES = ["novalue", "=x", "", "bad=%z", "a;b", "%zz=1", "%76alue=e", "ttl=500"]
 STEMS = ["/v2/keys"] * 60 + ["/v2//keys", "/v2/./keys", "/v2/keysx", "/v2/keys/.", "//v2/keys", "/V2/keys", "/v2/keys/../keys"]
 
 
@@ -175,13 +176,15 @@ class Generator:
         return pieces
 
     def step(self):
-        method = self.random.choices(["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "PURGE"], [30, 40, 6, 15, 3, 0.3, 0.3])[0]
+        method = self.random.choices(["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "PURGE", "OPTIONS"],
+                                     [30, 40, 6, 15, 3, 0.3, 0.3, 0.6])[0]
         query, body = [], []
         for piece in self.parameters(method):
             in_body = method in ("PUT", "POST") and self.chance(0.7) or method == "DELETE" and self.chance(0.03)
             (body if in_body else query).append(piece)
         if self.chance(0.03):
-            self.random.choice([query, body]).append(self.random.choice(["novalue", "=x", "", "bad=%z", "a;b", "%zz=1", "%76alue=e", "ttl=500"]))
+            self.random.choice([query, body]).append(self.random.choice(ODD_PIECES))
         has_body = body or method in ("PUT", "POST") and self.chance(0.9)
         return Step(method, self.path(), tuple(query), tuple(body) if has_body else None,
-                    self.random.choice(CONTENT_TYPES) if self.chance(0.05) else FORM, bool(has_body) and self.chance(0.05))
+                    self.random.choice(CONTENT_TYPES) if self.chance(0.05) else FORM,
+                    bool(has_body) and self.chance(0.05), self.chance(0.03))
