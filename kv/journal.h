@@ -25,11 +25,11 @@ class Journal {
   // What the disk holds; once, before everything else.
   virtual JournalContent take_content() = 0;
 
-  // Durable when it returns, with all that was appended before.
+  // Durable when it returns, whatever still waits to be written.
   virtual void save_state(const HardState& state) = 0;
   // What the log holds at or above the first entry is void from here on. `done` when the entries are durable.
   virtual void append(std::vector<RaftEntry> entries, std::function<void()> done) = 0;
-  // All entries are void, the next one is `index` + 1. Durable when it returns.
+  // All entries are void, also those that wait to be written; the next one is `index` + 1. Durable when it returns.
   virtual void reset(std::uint64_t index) = 0;
   // A checkpoint holds the entries up to `index`.
   virtual void forget(std::uint64_t index) = 0;

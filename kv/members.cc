@@ -174,4 +174,9 @@ std::string member_json(const Member& member) {
          ",\"peerURLs\":" + list_json(member.peer_urls) + ",\"clientURLs\":" + list_json(member.client_urls) + "}";
 }
 
+std::string peer_member_json(const Member& member) {
+  return std::format("{{\"id\":{},\"peerURLs\":{},\"name\":{},\"clientURLs\":{}}}", member.id,
+                     list_json(member.peer_urls), json_quoted(member.name), list_json(member.client_urls));
+}
+
 }  // namespace kv

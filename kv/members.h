@@ -65,7 +65,9 @@ Command create_member(const Member& member);
 // does already. On a fresh store that is three commands, so that the first user's write has index 4, as in etcd.
 std::vector<Command> member_commands(const Store& store, const Member& self, std::int64_t now);
 
-// {"id":…,"name":…,"peerURLs":[…],"clientURLs":[…]}
+// {"id":…,"name":…,"peerURLs":[…],"clientURLs":[…]}, the id in hexadecimal, as on the client port.
 std::string member_json(const Member& member);
+// As etcd's peer port has it: the id is a number.
+std::string peer_member_json(const Member& member);
 
 }  // namespace kv

@@ -209,7 +209,7 @@ void PeerTransport::handle(const base::HttpRequest& request, const std::shared_p
     response.body = std::format(R"({{"etcdserver":"{}","etcdcluster":"{}"}})", kApiServerVersion, kApiClusterVersion);
   } else if (path == "/members") {
     for (const Member& member : callbacks_.members()) {
-      response.body += (response.body.empty() ? "[" : ",") + member_json(member);
+      response.body += (response.body.empty() ? "[" : ",") + peer_member_json(member);
     }
     response.body += response.body.empty() ? "[]\n" : "]\n";
   } else {

@@ -49,6 +49,14 @@ struct ShimBase {
   raft_shim_snapshot snapshot{};
 };
 
+// The one that counts: the last in the log, committed or not.
+RaftConfiguration latest_configuration(const RaftBase& base, const std::vector<RaftEntry>& entries) {
+  for (auto entry = entries.rbegin(); entry != entries.rend() && entry->index > base.configuration_index; ++entry) {
+    if (entry->kind == EntryKind::kConfiguration) return decode_configuration(entry->bytes());
+  }
+  return base.configuration;
+}
+
 RaftMessage message_of(const raft_shim_message& shim) {
   RaftMessage message;
   message.kind = static_cast<MessageKind>(shim.type);
@@ -84,7 +92,7 @@ class VotesWhenAsked {
 }  // namespace
 
 RaftCore::RaftCore(std::uint64_t id, std::uint32_t seed, RaftTimes times)
-    : id_(id), shim_(raft_shim_new(id, seed, times.election_ms, times.heartbeat_ms, kMaxInflightEntries)) {
+    : id_(id), times_(times), shim_(raft_shim_new(id, seed, times.election_ms, times.heartbeat_ms, kMaxInflightEntries)) {
   if (shim_ == nullptr) throw std::bad_alloc();
 }
 
@@ -118,12 +126,26 @@ RaftUpdate RaftCore::start(std::uint64_t now, const HardState& hard_state, const
   }
   ShimEntries shim(entries);
   ShimBase snapshot(base);
+  const RaftConfiguration active = latest_configuration(base, entries);
+  const bool alone = std::ranges::count_if(active, &RaftServer::voter) == 1 &&
+                     std::ranges::find(active, RaftServer{id_, true}) != active.end();
+  const HardState state = alone ? HardState{hard_state.term + 1, id_} : hard_state;
   std::uint64_t first = entries.empty() ? base.index + 1 : entries.front().index;
   raft_shim_update update{};
   int code =
-      raft_shim_start(shim_, now, hard_state.term, hard_state.voted_for, base.index == 0 ? nullptr : &snapshot.snapshot,
+      raft_shim_start(shim_, now, state.term, state.voted_for, base.index == 0 ? nullptr : &snapshot.snapshot,
                       first, shim.list.data(), shim.size(), &update);
-  return collect(code, update, "start");
+  RaftUpdate out = collect(code, update, "start");
+  out.hard_state = out.hard_state || alone;
+  return out;
+}
+
+// libraft lets the only voter lead without a new term. Entries that it had sent to learners and not yet written when it
+// crashed would then have twins of the same term; so its leadership begins as every other one, with a term of its own.
+bool RaftCore::only_voter() const {
+  const RaftConfiguration now = configuration();
+  return std::ranges::count_if(now, &RaftServer::voter) == 1 &&
+         std::ranges::find(now, RaftServer{id_, true}) != now.end();
 }
 
 RaftUpdate RaftCore::receive(std::uint64_t now, const RaftMessage& message) {
@@ -141,8 +163,14 @@ RaftUpdate RaftCore::receive(std::uint64_t now, const RaftMessage& message) {
   shim.granted = message.granted;
   ShimEntries entries(message.entries);
   raft_shim_update update{};
+  if (message.kind == MessageKind::kAppend && message.term >= term()) heard_ms_ = now;
   std::optional<VotesWhenAsked> votes;
-  if (message.kind == MessageKind::kVote) votes.emplace(shim_);
+  if (message.kind == MessageKind::kVote) {
+    // A follower that cannot stand for election itself (a learner, or one whose disk is behind) never lets go of its
+    // leader in libraft, and so denies its vote for ever (defect 9).
+    if (now >= heard_ms_ + times_.election_ms) raft_shim_forget_leader(shim_);
+    votes.emplace(shim_);
+  }
   int code = raft_shim_receive(shim_, now, &shim, entries.list.data(), nullptr, &update);
   return collect(code, update, "receive");
 }
@@ -185,8 +213,12 @@ RaftUpdate RaftCore::compacted(std::uint64_t now, const RaftBase& base, std::uin
 }
 
 RaftUpdate RaftCore::timed_out(std::uint64_t now) {
+  const bool alone = role() == RaftRole::kFollower && only_voter();
+  if (alone) raft_shim_begin_term(shim_);
   raft_shim_update update{};
-  return collect(raft_shim_timeout(shim_, now, &update), update, "time out");
+  RaftUpdate out = collect(raft_shim_timeout(shim_, now, &update), update, "time out");
+  out.hard_state = out.hard_state || alone;
+  return out;
 }
 
 RaftUpdate RaftCore::submit(std::uint64_t now, const std::vector<RaftEntry>& entries) {

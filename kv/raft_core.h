@@ -96,10 +96,13 @@ class RaftCore {
   static std::vector<RaftMessage> split_at_configurations(RaftMessage message);
 
  private:
+  bool only_voter() const;
   RaftUpdate collect(int code, const raft_shim_update& update, const char* what);
 
   std::uint64_t id_;
+  RaftTimes times_;
   raft_shim* shim_;
+  std::uint64_t heard_ms_ = 0;  // from the leader, last
 };
 
 }  // namespace kv

@@ -52,12 +52,23 @@ TEST_CASE("raft core: the only voter leads at once") {
   auto core = started(1, {{1, true}});
   CHECK(core->role() == kv::RaftRole::kLeader);
   CHECK(core->commit_index() == 1);
+  CHECK(core->term() == 2);
   RaftUpdate update = core->submit(2, {command(2, core->term())});
   CHECK(update.write_from == 2);
   CHECK(update.write_count == 1);
   CHECK(core->commit_index() == 1);
   core->persisted(3, 2);
   CHECK(core->commit_index() == 2);
+}
+
+// libraft leads again in the term that it has. What it had sent to a learner and lost itself would get a twin.
+TEST_CASE("raft core: the only voter begins a new term at each start") {
+  RaftCore core(1, 7, {1000, 100});
+  RaftUpdate update = core.start(1, {5, 1}, {}, {configuration_entry(1, 1, {{1, true}, {2, false}}), command(2, 5)});
+  CHECK(core.role() == kv::RaftRole::kLeader);
+  CHECK(core.term() == 6);
+  CHECK(update.hard_state);
+  CHECK(core.hard_state() == kv::HardState{6, 1});
 }
 
 TEST_CASE("raft core: an election asks before it disturbs (pre-vote), and the state comes first") {
@@ -197,6 +208,16 @@ TEST_CASE("raft core: a learner votes when it is asked") {
   raft_shim_message_at(shim, 0, &answer);
   CHECK_FALSE(answer.granted);
   raft_shim_free(shim);
+}
+
+// Defect 9: libraft's learner keeps a leader that is long gone, and would deny its vote for ever.
+TEST_CASE("raft core: a learner lets go of a leader that is silent") {
+  auto core = started(2, {{1, true}, {2, false}});
+  core->receive(10, {.kind = MessageKind::kAppend, .peer = 1, .term = 1, .index = 1, .index_term = 1, .commit = 1});
+  REQUIRE(core->leader() == 1);
+  RaftMessage vote{.kind = MessageKind::kVote, .peer = 1, .term = 2, .index = 1, .index_term = 1};
+  CHECK_FALSE(core->receive(500, vote).messages.at(0).granted);  // the leader may live
+  CHECK(core->receive(1010, vote).messages.at(0).granted);
 }
 
 TEST_CASE("raft core: a leader that hears from nobody steps down (check-quorum)") {

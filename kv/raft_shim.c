@@ -418,6 +418,19 @@ struct raft_shim_server raft_shim_server_at(const struct raft_shim* shim, unsign
   return out;
 }
 
+void raft_shim_forget_leader(struct raft_shim* shim) {
+  struct raft* raft = &shim->raft;
+  if (raft->state != RAFT_FOLLOWER) return;
+  raft_free(raft->follower_state.current_leader.address);
+  raft->follower_state.current_leader.address = NULL;
+  raft->follower_state.current_leader.id = 0;
+}
+
+void raft_shim_begin_term(struct raft_shim* shim) {
+  shim->raft.current_term += 1;
+  shim->raft.voted_for = shim->raft.id;
+}
+
 int raft_shim_set_own_role(struct raft_shim* shim, int role) {
   struct raft_configuration* configuration = &shim->raft.configuration;
   for (unsigned i = 0; i < configuration->n; ++i) {

@@ -122,6 +122,10 @@ uint64_t raft_shim_match_index(const struct raft_shim* shim, uint64_t id);  // l
 int raft_shim_catch_up_status(const struct raft_shim* shim, uint64_t id);
 unsigned raft_shim_server_count(const struct raft_shim* shim);
 struct raft_shim_server raft_shim_server_at(const struct raft_shim* shim, unsigned i);
+// A follower knows no leader from here on.
+void raft_shim_forget_leader(struct raft_shim* shim);
+// The next term, with a vote for ourselves.
+void raft_shim_begin_term(struct raft_shim* shim);
 // Sets the local server's role in the active configuration, without an entry; returns the role before, -1 for none.
 int raft_shim_set_own_role(struct raft_shim* shim, int role);
 

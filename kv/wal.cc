@@ -18,6 +18,7 @@ constexpr std::string_view kSuffix = ".wal";
 constexpr std::string_view kSpareName = "spare";
 constexpr std::size_t kAlignment = 8;
 constexpr std::uint64_t kGrowth = 4;
+constexpr std::uint64_t kReserve = 16;  // the part of a segment that entries leave free
 
 std::string segment_name(std::uint64_t sequence) {
   return std::format("{:016x}{}", sequence, kSuffix);
@@ -183,7 +184,10 @@ void Wal::reset(std::uint64_t index) {
 }
 
 void Wal::write(FrameKind kind, std::uint64_t index, std::string_view payload) {
-  if (frame_size(payload.size()) > segments_.back().header.size - offset_) next_segment(frame_size(payload.size()));
+  // The end of a segment is kept for what must be written also when the disk is full: a vote, a snapshot's mark.
+  const std::uint64_t size = segments_.back().header.size;
+  const std::uint64_t reserve = kind == FrameKind::kEntries ? size / kReserve : 0;
+  if (frame_size(payload.size()) + reserve > size - offset_) next_segment(frame_size(payload.size()) + reserve);
   const std::string bytes = encode_frame({kind, index, payload}, chain_);
   file_->write_durably(offset_, bytes);
   offset_ += bytes.size();
@@ -194,7 +198,7 @@ void Wal::write(FrameKind kind, std::uint64_t index, std::string_view payload) {
 void Wal::next_segment(std::uint64_t needed) {
   const std::uint64_t start = SegmentHeader::kSize + frame_size(encode(state_).size());
   std::uint64_t size = std::max(std::min(segments_.back().header.size * kGrowth, limits_.largest_segment),
-                                (start + needed + 4095) / 4096 * 4096);
+                                (start + 2 * needed + 4095) / 4096 * 4096);
   if (!spare_ || spare_size_ < size) {
     spare_ = storage_.create(std::string(kSpareName));
     spare_filled_ = 0;

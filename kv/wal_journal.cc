@@ -32,7 +32,7 @@ JournalContent WalJournal::take_content() {
 void WalJournal::append(std::vector<RaftEntry> entries, std::function<void()> done) {
   {
     std::lock_guard lock(mutex_);
-    queue_.push_back({std::move(entries), std::move(done)});
+    queue_.push_back({std::move(entries), std::move(done), resets_});
   }
   wake_.notify_one();
 }
@@ -43,36 +43,34 @@ void WalJournal::forget(std::uint64_t index) {
 }
 
 void WalJournal::save_state(const HardState& state) {
-  in_order([&] { wal_.save_state(state); });
+  between_writes([&] { wal_.save_state(state); });
 }
 
 void WalJournal::reset(std::uint64_t index) {
-  in_order([&] { wal_.reset(index); });
+  between_writes([&] {
+    wal_.reset(index);
+    ++resets_;
+  });
 }
 
-void WalJournal::in_order(const std::function<void()>& work) {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return broken_ || (queue_.empty() && !writing_); });
-  if (broken_) throw base::Error("write the log", "", "it has failed before");
+void WalJournal::between_writes(const std::function<void()>& work) {
+  std::lock_guard lock(wal_mutex_);
+  if (broken_) throw base::Error("write", "the log", "it has failed before");
   work();
 }
 
 void WalJournal::run() {
-  std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
     std::deque<Write> group;
-    group.swap(queue_);
-    const std::uint64_t forget_to = std::exchange(forget_to_, 0);
-    writing_ = true;
-    lock.unlock();
-    bool written = write_group(std::move(group), forget_to);
-    lock.lock();
-    writing_ = false;
-    broken_ = !written;
-    if (queue_.empty() || broken_) idle_.notify_all();
-    if (broken_) return;
+    std::uint64_t forget_to = 0;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      group.swap(queue_);
+      forget_to = std::exchange(forget_to_, 0);
+    }
+    if (!write_group(std::move(group), forget_to)) return;
   }
 }
 
@@ -80,6 +78,7 @@ void WalJournal::run() {
 bool WalJournal::write_group(std::deque<Write> group, std::uint64_t forget_to) {
   while (true) {
     try {
+      std::lock_guard lock(wal_mutex_);
       append_merged(group);
       if (forget_to > 0) wal_.forget(forget_to);
       break;
@@ -89,6 +88,8 @@ bool WalJournal::write_group(std::deque<Write> group, std::uint64_t forget_to) {
       std::unique_lock lock(mutex_);
       if (wake_.wait_for(lock, kRetryPause, [this] { return stopping_; })) return false;
     } catch (const std::exception& error) {
+      std::lock_guard lock(wal_mutex_);
+      broken_ = true;
       post_([this, reason = std::string(error.what())] { failed_(reason); });
       return false;
     }
@@ -111,7 +112,8 @@ void WalJournal::append_merged(std::deque<Write>& group) {
     merged.clear();
     bytes = 0;
   };
-  for (const Write& write : group) {
+  for (Write& write : group) {
+    if (write.resets != resets_) continue;  // a snapshot took the place of these entries
     if (!merged.empty() && write.entries.front().index != merged.back().index + 1) flush();
     for (const RaftEntry& entry : write.entries) {
       if (bytes > kMaxFrame) flush();

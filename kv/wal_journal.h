@@ -31,26 +31,28 @@ class WalJournal : public Journal {
   struct Write {
     std::vector<RaftEntry> entries;
     std::function<void()> done;
+    std::uint64_t resets = 0;  // that had been made when it came
   };
 
   void run();
   bool write_group(std::deque<Write> group, std::uint64_t forget_to);
   void append_merged(std::deque<Write>& group);
-  // Runs `work` on the log when all that was appended before is written. Owner's thread.
-  void in_order(const std::function<void()>& work);
+  // Runs `work` on the log between two writes. Owner's thread.
+  void between_writes(const std::function<void()>& work);
 
   Wal& wal_;
   Post post_;
   std::function<void(const std::string&)> failed_;
   std::atomic<bool> full_ = false;
 
+  std::mutex wal_mutex_;  // held for one write at a time; taken before mutex_
+  bool broken_ = false;
+  std::uint64_t resets_ = 0;
+
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable idle_;
   std::deque<Write> queue_;
   std::uint64_t forget_to_ = 0;
-  bool writing_ = false;
-  bool broken_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -120,7 +120,7 @@ void Cluster::client_step(Client& client) {
   const std::uint64_t generation = ++client.generation;
   const std::size_t at = calls_.size();
   Call call;
-  call.key = std::format("/1/k{}", world_.random().below(3));
+  call.key = std::format("/1/k{}", world_.random().below(5));
   call.called = world_.now();
   const std::uint64_t dice = world_.random().below(100);
   kv::Command command{.key = call.key};
@@ -446,7 +446,9 @@ Report Cluster::run(Nanoseconds duration) {
   world_.after(kSecond, [this] { check_logs(); });
   world_.run_until(duration);
   mend_and_check();
-  if (auto violation = find_violation(calls_)) throw Violation(*violation);
+  const Verdict verdict = check_history(calls_);
+  if (!verdict.violation.empty()) throw Violation(verdict.violation);
+  report_.undecided = verdict.undecided_keys;
   report_.steps = world_.steps();
   report_.terms = leaders_.size();
   return report_;

@@ -39,8 +39,8 @@ struct Report {
   std::uint64_t answered = 0;
   std::uint64_t terms = 0;
   std::uint64_t crashes = 0;
-  std::uint64_t snapshots = 0;
-  std::uint64_t changes = 0;  // of members
+  std::uint64_t undecided = 0;  // keys whose calls were too many to decide on
+  std::uint64_t changes = 0;    // of members
 };
 
 class Cluster {

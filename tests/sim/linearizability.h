@@ -26,7 +26,11 @@ struct Call {
   std::optional<std::string> seen = {};  // kRead: the value
 };
 
-// Nothing for a linearizable history; else the key whose calls have no order, with those calls.
-std::optional<std::string> find_violation(const std::vector<Call>& history);
+struct Verdict {
+  std::string violation = {};      // "": none; else the key whose calls have no order, with those calls
+  std::size_t undecided_keys = 0;  // the search was given up: too many calls were never answered
+};
+
+Verdict check_history(const std::vector<Call>& history);
 
 }  // namespace sim

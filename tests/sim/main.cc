@@ -76,11 +76,14 @@ bool run_seed(std::uint64_t seed, const Options& options, sim::Report& sum) {
     sum.terms += report.terms;
     sum.crashes += report.crashes;
     sum.changes += report.changes;
+    sum.undecided += report.undecided;
     return true;
   } catch (const std::exception& violation) {
-    std::printf("FAIL seed %lu: %s\n  again, with all that happens: kv_sim --seed %lu --seconds %lu --trace\n",
-                static_cast<unsigned long>(seed), violation.what(), static_cast<unsigned long>(seed),
-                static_cast<unsigned long>(options.seconds));
+    const std::string text =
+        std::format("FAIL seed {0}: {1}\n  again, with all that happens: kv_sim --seed {0} --seconds {2} --trace\n",
+                    seed, violation.what(), options.seconds);
+    std::fputs(text.c_str(), stdout);
+    std::fflush(stdout);
     return false;
   }
 }
@@ -99,13 +102,12 @@ int main(int argc, char** argv) {
     failed += run_seed(options.seed + runs, options, sum) ? 0 : 1;
     ++runs;
   }
-  std::printf(
-      "%lu seeds from %lu in %.0f s: %lu steps, %lu calls (%lu answered), %lu terms, %lu crashes, %lu changes of "
-      "members: %lu failed\n",
-      static_cast<unsigned long>(runs), static_cast<unsigned long>(options.seed), elapsed(),
-      static_cast<unsigned long>(sum.steps), static_cast<unsigned long>(sum.calls),
-      static_cast<unsigned long>(sum.answered), static_cast<unsigned long>(sum.terms),
-      static_cast<unsigned long>(sum.crashes), static_cast<unsigned long>(sum.changes),
-      static_cast<unsigned long>(failed));
+  const std::string line = std::format(
+      "{} seeds from {} in {:.0f} s: {} steps, {} calls ({} answered, {} keys undecided), {} terms, {} crashes, {} "
+      "changes of "
+      "members: {} failed\n",
+      runs, options.seed, elapsed(), sum.steps, sum.calls, sum.answered, sum.undecided, sum.terms, sum.crashes,
+      sum.changes, failed);
+  std::fputs(line.c_str(), stdout);
   return failed == 0 ? 0 : 1;
 }

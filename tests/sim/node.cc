@@ -26,7 +26,6 @@ class SimJournal : public kv::Journal {
     return {content.state, content.first_index, std::move(content.entries)};
   }
   void save_state(const kv::HardState& state) override {
-    flush();
     wal_.save_state(state);
   }
   void append(std::vector<kv::RaftEntry> entries, std::function<void()> done) override {
@@ -34,8 +33,10 @@ class SimJournal : public kv::Journal {
     write_soon();
   }
   void reset(std::uint64_t index) override {
-    flush();
     wal_.reset(index);
+    for (Write& write : queue_) done_.push_back(std::move(write.done));
+    queue_.clear();
+    write_soon();
   }
   void forget(std::uint64_t index) override { wal_.forget(index); }
   bool full() const override { return full_; }
@@ -283,7 +284,8 @@ void Node::in_this_life(Nanoseconds delay, std::function<void()> work) {
 void Node::guarded(const std::function<void()>& work) {
   try {
     work();
-  } catch (const base::Error& error) {
+  } catch (const std::runtime_error& error) {
+    if (dynamic_cast<const base::Error*>(&error) == nullptr && dynamic_cast<const kv::StorageFull*>(&error) == nullptr) throw;
     world_.trace(std::format("{} ends: {}", id_, error.what()));
     ++life_;
     run_.reset();

@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# kvd with three and more members on loopback: what was answered is kept, whoever dies, stops, joins or goes.
+. "$(dirname "$0")/../lib/test.sh"
+
+declare -A CLIENT PEER PIDS
+NAMES=()
+
+# member NAME [OPTION…]: starts a member on its ports and data; the options go to kvd.
+member() {
+  local name=$1 list="" other
+  shift
+  [[ ${CLIENT[$name]:-} ]] || { CLIENT[$name]=$(free_port) && PEER[$name]=$(free_port); }
+  for other in "${NAMES[@]}"; do list+="${list:+,}$other=http://127.0.0.1:${PEER[$other]}"; done
+  start_daemon "kvd-$name" "$CLUSTERCTL" kvd --name "$name" --data-dir "$TMP/$name" \
+    --listen-client-urls "http://127.0.0.1:${CLIENT[$name]}" --listen-peer-urls "http://127.0.0.1:${PEER[$name]}" \
+    --initial-advertise-peer-urls "http://127.0.0.1:${PEER[$name]}" --initial-cluster "$list" "$@"
+  PIDS[$name]=$PID
+}
+
+url() { echo "http://127.0.0.1:${CLIENT[$1]}"; }
+keys() { echo "$(url "$1")/v2/keys"; }
+
+# healthy NAME…: they answer fresh reads.
+healthy() {
+  local name
+  for name in "$@"; do [[ $(curl -s -m 2 "$(url "$name")/health") == '{"health":"true"}' ]] || return 1; done
+}
+
+start_cluster() {
+  NAMES=("$@")
+  local name
+  for name in "$@"; do CLIENT[$name]=$(free_port) && PEER[$name]=$(free_port); done
+  for name in "$@"; do member "$name"; done
+  wait_until 30 healthy "$@"
+}
+
+# The name of the member that leads, as NAME sees it.
+leader() {
+  curl -s -m 2 "$(url "$1")/v2/members/leader" | jq -r .name
+}
+
+another_leads() {
+  local now
+  now=$(leader "$1") && [[ $now != null && $now != "$2" && $now ]]
+}
+
+id_of() { curl -s "$(url "$1")/v2/members" | jq -r --arg name "$2" '.members[] | select(.name == $name).id'; }
+
+# asked NAME PATTERN CURL-ARGUMENT…: asks this member's /v2/members until the answer fits; a change of leaders may lose one.
+asked() {
+  local name=$1 pattern=$2
+  shift 2
+  [[ $(curl -s -m 10 -w '%{http_code}' "$@") =~ $pattern ]]
+}
+
+# same_keys NAME…: all hold the same nodes.
+same_keys() {
+  local name first="" text
+  for name in "$@"; do
+    text=$(curl -s -m 2 "$(keys "$name")/?recursive=true&sorted=true") || return 1
+    [[ -z $first || $text == "$first" ]] || return 1
+    first=$text
+  done
+}
+
+test_three_members_hold_the_same() {
+  start_cluster a b c
+  local name
+  for name in a b c; do
+    expect_eq "$(curl -s -m 5 -o /dev/null -w '%{http_code}' "$(keys "$name")/of-$name" -XPUT -d value="$name")" 201
+  done
+  for name in a b c; do
+    expect_eq "$(curl -s -m 5 "$(keys "$name")/?quorum=true" | jq -c '[.node.nodes[].value] | sort')" '["a","b","c"]'
+  done
+  # As in etcd, the first write of a cluster of three has index 8.
+  expect_eq "$(curl -s "$(keys a)/?sorted=true" | jq '[.node.nodes[].createdIndex] | min')" 8
+  expect_eq "$(curl -s "$(url b)/v2/members" | jq -c '[.members[].name] | sort')" '["a","b","c"]'
+  expect_match "$(curl -s "$(url a)/v2/stats/self")" 'State(Leader|Follower)'
+}
+
+test_watch_on_a_follower_sees_writes_of_others() {
+  start_cluster a b c
+  curl -sN -m 20 "$(keys a)/w?wait=true" >"$TMP/a.event" &
+  local one=$!
+  curl -sN -m 20 "$(keys c)/w?wait=true" >"$TMP/c.event" &
+  local two=$!
+  watchers() { [[ $(curl -s "$(url a)/v2/stats/store" | jq .watchers) == 1 && $(curl -s "$(url c)/v2/stats/store" | jq .watchers) == 1 ]]; }
+  wait_until 10 watchers
+  curl -s "$(keys b)/w" -XPUT -d value=seen >/dev/null
+  wait "$one" "$two"
+  expect_eq "$(jq -r .node.value "$TMP/a.event")" seen
+  expect_eq "$(cat "$TMP/a.event")" "$(cat "$TMP/c.event")"
+}
+
+# write_many NAME COUNT: writes on this member, one after the other; the numbers that were answered go to acknowledged.
+write_many() {
+  local number
+  for ((number = 1; number <= $2; ++number)); do
+    curl -s -m 10 -o /dev/null -w '%{http_code}\n' "$(keys "$1")/n/$number" -XPUT -d value=$number | grep -q '^20' &&
+      echo "$number" >>"$TMP/acknowledged"
+  done
+  return 0
+}
+
+test_kill_9_of_the_leader_loses_nothing_answered() {
+  start_cluster a b c
+  local old other
+  old=$(leader a)
+  for other in a b c; do [[ $other != "$old" ]] && break; done
+  write_many "$other" 150 &
+  local writer=$!
+  begun() { (($(wc -l <"$TMP/acknowledged" 2>/dev/null || echo 0) >= 20)); }
+  wait_until 20 begun
+  kill -9 "${PIDS[$old]}"
+  wait "$writer"
+  another_leads "$other" "$old" || fail "the dead member still leads: $(leader "$other")"
+  local number
+  (($(wc -l <"$TMP/acknowledged") > 100)) || fail "only $(wc -l <"$TMP/acknowledged") writes were answered"
+  curl -s "$(keys "$other")/n?quorum=true" | jq -r '.node.nodes[].value' | sort >"$TMP/held"
+  expect_eq "$(sort "$TMP/acknowledged" | comm -23 - "$TMP/held" | wc -l)" 0 "writes that were answered and are gone"
+  member "$old"
+  wait_until 30 healthy a b c
+  wait_until 20 same_keys a b c
+}
+
+test_a_planned_stop_fails_no_request() {
+  start_cluster a b c
+  local old other
+  old=$(leader a)
+  for other in a b c; do [[ $other != "$old" ]] && break; done
+  write_many "$other" 100 &
+  local writer=$!
+  begun() { (($(wc -l <"$TMP/acknowledged" 2>/dev/null || echo 0) >= 20)); }
+  wait_until 20 begun
+  stop_daemon "${PIDS[$old]}"
+  wait "$writer"
+  expect_eq "$(wc -l <"$TMP/acknowledged")" 100 "answered writes of 100"
+}
+
+test_without_a_majority_writes_wait_and_reads_answer() {
+  start_cluster a b c
+  curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
+  wait_until 10 same_keys a b c
+  kill -9 "${PIDS[b]}" "${PIDS[c]}"
+  expect_eq "$(curl -s -m 5 "$(keys a)/k" | jq -r .node.value)" 1
+  expect_match "$(curl -s -m 20 "$(keys a)/k" -XPUT -d value=2)" '"errorCode":300.*etcdserver: '
+  expect_eq "$(curl -s -m 20 "$(url a)/health")" '{"health":"false"}'
+  member b
+  wait_until 30 healthy a b
+  expect_eq "$(curl -s -m 10 -o /dev/null -w '%{http_code}' "$(keys a)/k" -XPUT -d value=3)" 200
+}
+
+test_a_member_that_was_away_for_long_gets_a_snapshot() {
+  start_cluster a b c
+  stop_daemon "${PIDS[c]}"
+  # More bytes than the log keeps for those that lag a little.
+  head -c 1000000 /dev/zero | tr '\0' x >"$TMP/value"
+  local number
+  for ((number = 0; number < 40; ++number)); do
+    curl -s -m 10 -o /dev/null "$(keys a)/big/$number" -XPUT --data-urlencode "value@$TMP/value"
+  done
+  checkpointed() { curl -s "$(keys a)/tick" -XPUT -d value=1 >/dev/null && grep -q . "$TMP/a/store.db-wal"; }
+  wait_until 10 checkpointed
+  member c
+  wait_until 60 healthy a b c
+  wait_until 30 same_keys a c
+  grep -q 'installed the state' "$TMP/kvd-c.log" || fail "it got no snapshot: $(tail -n 5 "$TMP/kvd-c.log")"
+}
+
+test_members_come_and_go() {
+  start_cluster a b c
+  curl -s "$(keys a)/before" -XPUT -d value=1 >/dev/null
+  CLIENT[d]=$(free_port) && PEER[d]=$(free_port)
+  wait_until 20 asked a '"id":"[0-9a-f]+"' "$(url a)/v2/members" -H 'Content-Type: application/json' \
+    -d "{\"peerURLs\":[\"http://127.0.0.1:${PEER[d]}\"]}"
+  NAMES=(a b c d)
+  member d --initial-cluster-state existing
+  wait_until 30 healthy d
+  expect_eq "$(curl -s -m 5 "$(keys d)/before?quorum=true" | jq -r .node.value)" 1
+  # It votes: with two of four gone there is no majority, with one there is.
+  voters() { grep -q '4 servers, 4 of them vote' "$TMP"/kvd-*.log; }
+  wait_until 20 voters
+  local gone
+  gone=$(leader d)
+  wait_until 20 asked d '204|410' -XDELETE "$(url d)/v2/members/$(id_of d "$gone")"
+  removed() { ! kill -0 "${PIDS[$gone]}" 2>/dev/null; }
+  wait_until 30 removed
+  grep -q 'removed from its cluster' "$TMP/kvd-$gone.log" || fail "it does not say why it ended"
+  wait_until 20 another_leads d "$gone"
+  expect_eq "$(curl -s -m 10 -o /dev/null -w '%{http_code}' "$(keys d)/after" -XPUT -d value=2)" 201
+  expect_eq "$(curl -s "$(url d)/v2/members" | jq '.members | length')" 3
+  # With the data that it has it is not let in again.
+  member "$gone"
+  wait_until 30 removed
+}
+
+test_a_lost_disk_is_replaced_by_a_new_member() {
+  start_cluster a b c
+  curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
+  local id
+  id=$(id_of a c)
+  kill -9 "${PIDS[c]}"
+  rm -r "$TMP/c"
+  # Under its old name it would forget its vote: it does not start as a new cluster's member while the others know it.
+  wait_until 20 asked a '204|410' -XDELETE "$(url a)/v2/members/$id"
+  wait_until 20 asked a '"id":"[0-9a-f]+"' "$(url a)/v2/members" -H 'Content-Type: application/json' \
+    -d "{\"peerURLs\":[\"http://127.0.0.1:${PEER[c]}\"]}"
+  member c --initial-cluster-state existing
+  wait_until 30 healthy a b c
+  expect_eq "$(curl -s -m 5 "$(keys c)/k?quorum=true" | jq -r .node.value)" 1
+  wait_until 20 same_keys a b c
+}
+
+test_strangers_are_not_let_in() {
+  start_cluster a
+  local stream="http://127.0.0.1:${PEER[a]}/raft/stream" cluster
+  cluster=$(curl -sD - -o /dev/null "$(keys a)/" | tr -d '\r' | sed -n 's/^X-Etcd-Cluster-Id: //ip')
+  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' "$stream")" 400
+  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' -H 'X-Server-From: 12' "$stream")" 412
+  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' -H 'X-Server-From: 12' -H "X-Etcd-Cluster-ID: $cluster" "$stream")" 412
+  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:${PEER[a]}/v2/keys/")" 404
+  expect_eq "$(curl -s "http://127.0.0.1:${PEER[a]}/members" | jq -r '.[0].name')" a
+}
+
+run_tests "$@"
