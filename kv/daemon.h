@@ -3,18 +3,21 @@
 // built and, backwards, taken down.
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/event_loop.h"
 #include "base/http_server.h"
 #include "base/tls.h"
-#include "kv/bootstrap_cluster.h"
+#include "base/url.h"
 #include "kv/checkpoint.h"
 #include "kv/checkpointer.h"
 #include "kv/data_dir.h"
 #include "kv/file_storage.h"
 #include "kv/http_api.h"
 #include "kv/kvd_options.h"
+#include "kv/peer_transport.h"
 #include "kv/raft_engine.h"
 #include "kv/replica.h"
 #include "kv/wal_journal.h"
@@ -23,7 +26,7 @@ namespace kv {
 
 class Daemon {
  public:
-  // Opens the data and brings the state to where the log ends. Throws base::Error.
+  // Opens the data, or makes it, and brings the state to where the log is known to be committed. Throws base::Error.
   explicit Daemon(KvdOptions options);
   ~Daemon();
 
@@ -31,14 +34,18 @@ class Daemon {
   int run();
 
  private:
-  ClusterPlan plan();
   Wal open_log();
-  void announce_member();
-  void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
+  PeerTransport::Callbacks transport_callbacks();
   void fail(const std::string& reason);
+  void guarded(const std::function<void()>& work);
   void wake_at(base::Clock::Time time);
+  void members_changed();
+  void announce_member();
+  void announce_next();
+  void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
+  void listen_for_peers();
   void listen();
-  void listen_on(base::HttpServer& server, const base::Url& url);
+  void listen_on(base::HttpServer& server, const base::Url& url, const std::shared_ptr<base::TlsContexts>& tls);
   void tick();
   void save_checkpoint();
   void shut_down();
@@ -46,6 +53,7 @@ class Daemon {
   KvdOptions options_;
   DataDir data_dir_;
   std::shared_ptr<base::TlsContexts> client_tls_;  // null: nothing is encrypted
+  std::shared_ptr<base::TlsContexts> peer_tls_;
   base::EventLoop loop_;
   FileStorage log_storage_;
   Wal log_;
@@ -58,10 +66,14 @@ class Daemon {
   HttpApi api_;
   base::HttpServer server_;
   base::HttpServer metrics_server_;
+  base::HttpServer peer_server_;
+  PeerTransport transport_;
   std::shared_ptr<base::EventLoop::Timer> tick_timer_;
   std::shared_ptr<base::EventLoop::Timer> engine_timer_;
+  std::shared_ptr<base::EventLoop::Timer> announce_timer_;
   std::uint64_t saved_index_ = 0;  // the log's index in the last checkpoint
   base::Clock::Time last_save_{};
+  bool serving_ = false;
   std::string failure_;
 };
 

@@ -24,6 +24,9 @@ class EntryCache {
   // REQUIRES: first_index() <= index <= last_index().
   const RaftEntry& at(std::uint64_t index) const { return entries_[index - first_index_]; }
 
+  // All that is held.
+  std::vector<RaftEntry> all() const { return {entries_.begin(), entries_.end()}; }
+
   // Drops what is held at or above the first of these, and adds them. REQUIRES: no gap.
   void append(const std::vector<RaftEntry>& entries);
   // Drops what is older than `index`. REQUIRES: index <= last_index() + 1.

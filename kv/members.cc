@@ -157,12 +157,14 @@ std::vector<Command> member_commands(const Store& store, const Member& self, std
   std::vector<Member> members = members_of(store);
   auto known = std::ranges::find(members, self.id, &Member::id);
   if (known == members.end()) commands.push_back(add_member_command(self, false, now));
-  if (known == members.end() || *known != self) {
+  if (known == members.end() || known->name != self.name || known->client_urls != self.client_urls) {
     commands.push_back(put(Operation::kPublishMember, member_key(self.id), attributes(self), now));
   }
   std::optional<NodeView> version = store.peek(std::string(kVersionKey));
   if (!version || version->value != kApiClusterVersion) {
-    commands.push_back(put(Operation::kSet, std::string(kVersionKey), std::string(kApiClusterVersion), now));
+    // Several members may begin at the same time: one of them makes it, and the index moves once.
+    commands.push_back(put(version ? Operation::kSet : Operation::kCreate, std::string(kVersionKey),
+                           std::string(kApiClusterVersion), now));
   }
   return commands;
 }
