@@ -162,4 +162,44 @@ test_etcdctl_and_kvctl_over_tls() {
   expect_match "$(expect_fail 1 applet kvctl --endpoints "$URL" --cert-file "$TMP/client.pem" get /a 2>&1)" 'a certificate needs its key'
 }
 
+# member NAME OPTION…: one of a cluster whose members talk over https, named in $CLUSTER; its client URL is in $TMP/NAME.url.
+member() {
+  local name=$1 url
+  shift
+  url=http://127.0.0.1:$(free_port)
+  echo "$url" >"$TMP/$name.url"
+  start_daemon "$name" applet etcd --name "$name" --data-dir "$TMP/$name" --listen-client-urls "$url" --advertise-client-urls "$url" \
+    --listen-peer-urls "https://127.0.0.1:${PEER_PORT[$name]}" --initial-cluster "$CLUSTER" "$@"
+}
+
+test_members_over_mutual_tls() {
+  local -A PEER_PORT
+  local name CLUSTER=
+  authority peers
+  for name in a b c; do
+    PEER_PORT[$name]=$(free_port)
+    CLUSTER+=${CLUSTER:+,}$name=https://127.0.0.1:${PEER_PORT[$name]}
+    certificate "$name" peers member IP:127.0.0.1
+  done
+  for name in a b; do
+    member "$name" --peer-cert-file "$TMP/$name.pem" --peer-key-file "$TMP/$name.key" --peer-trusted-ca-file "$TMP/peers.pem" \
+      --peer-client-cert-auth --peer-cert-allowed-cn member
+  done
+  for name in a b; do wait_until 20 curl -sf "$(cat "$TMP/$name.url")/health"; done
+  curl -sf "$(cat "$TMP/a.url")/v2/keys/x" -XPUT -d value=1 >/dev/null
+  expect_eq "$(curl -s "$(cat "$TMP/b.url")/v2/keys/x?quorum=true" | jq -r .node.value)" 1
+
+  # The third one has a certificate of the right authority with another name: it is not let in.
+  certificate c peers stranger IP:127.0.0.1
+  local -a files=(--peer-cert-file "$TMP/c.pem" --peer-key-file "$TMP/c.key" --peer-trusted-ca-file "$TMP/peers.pem")
+  member c "${files[@]}"
+  wait_until 20 grep -q "common name is 'stranger', not 'member'" "$TMP/a.log" "$TMP/b.log"
+  ! curl -sf -m 1 "$(cat "$TMP/c.url")/v2/keys/x" >/dev/null 2>&1 || fail "the stranger has the data"
+
+  # With the right one, while it runs, it is.
+  certificate c peers member IP:127.0.0.1
+  wait_until 30 curl -sf "$(cat "$TMP/c.url")/health"
+  expect_eq "$(curl -s "$(cat "$TMP/c.url")/v2/keys/x?quorum=true" | jq -r .node.value)" 1
+}
+
 run_tests "$@"
