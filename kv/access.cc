@@ -45,7 +45,7 @@ base::HttpResponse no_access(Access access) {
 }
 
 Credentials credentials_of(const base::HttpRequest& request) {
-  return {std::string(request.headers.get("Authorization")), {}};
+  return {std::string(request.headers.get("Authorization")), request.certificate_name};
 }
 
 AccessControl::AccessControl(const Store& store, Post post, base::Random& random)
@@ -83,7 +83,8 @@ bool AccessControl::may(const std::string& user, const std::string& key, bool wr
 void AccessControl::check_key(const Credentials& who, const std::string& key, bool write, bool recursive,
                               const Done& done) {
   if (!enabled()) return done(Access::kGranted);
-  if (who.authorization.empty() && who.certificate_name.empty()) {
+  const bool named = !who.certificate_name.empty() && state_.user(who.certificate_name) != nullptr;
+  if (who.authorization.empty() && !named) {
     const Stored<Role>* guest = state_.role(std::string(kGuestRole));
     bool allowed = guest != nullptr && allows(guest->thing, key, write, recursive);
     return done(allowed ? Access::kGranted : Access::kDenied);

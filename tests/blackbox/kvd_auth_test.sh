@@ -95,8 +95,8 @@ test_rights() {
   done
   for who in 'X-Guest: 1' "$root" "$(basic u up)"; do
     same GET /v2/keys/p/a '' "$who"
-    same GET '/v2/keys/p?recursive=true' '' "$who"
-    same GET '/v2/keys/p/?recursive=true' '' "$who"
+    same GET '/v2/keys/p?recursive=true&sorted=true' '' "$who"
+    same GET '/v2/keys/p/?recursive=true&sorted=true' '' "$who"
     same GET '/v2/keys/one?quorum=true' '' "$who"
     same HEAD /v2/keys/one '' "$who"
     same PUT /v2/keys/p/w 'value=1' "$FORM" "$who"

@@ -162,6 +162,30 @@ test_etcdctl_and_kvctl_over_tls() {
   expect_match "$(expect_fail 1 applet kvctl --endpoints "$URL" --cert-file "$TMP/client.pem" get /a 2>&1)" 'a certificate needs its key'
 }
 
+test_the_name_in_the_certificate_is_the_user() {
+  start_kvd --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
+  local who
+  for who in root app nobody; do certificate "$who" ca "$who"; done
+  as() { # USER CURL-ARGUMENT…: the status
+    tls --cert "$TMP/$1.pem" --key "$TMP/$1.key" -o "$TMP/answer" -w '%{http_code}' "${@:2}"
+  }
+  expect_eq "$(as root "$URL/v2/auth/users/root" -XPUT -d '{"user":"root","password":"x"}')" 201
+  expect_eq "$(as root "$URL/v2/auth/roles/app" -XPUT -d '{"role":"app","permissions":{"kv":{"read":["/app/*"],"write":["/app/*"]}}}')" 201
+  as root "$URL/v2/auth/users/app" -XPUT -d '{"user":"app","password":"y","roles":["app"]}' >/dev/null
+  expect_eq "$(as nobody "$URL/v2/auth/enable" -XPUT)" 200
+  expect_eq "$(as app "$URL/v2/auth/users")" 401
+  expect_eq "$(as root "$URL/v2/auth/users")" 200
+  # Whoever is no user is a guest, who may still do everything with keys.
+  expect_eq "$(as nobody "$URL/v2/keys/other" -XPUT -d value=1)" 201
+  expect_eq "$(as root "$URL/v2/auth/roles/guest" -XPUT -d '{"role":"guest","revoke":{"kv":{"read":["/*"],"write":["/*"]}}}')" 200
+  expect_eq "$(as nobody "$URL/v2/keys/other")" 401
+  expect_eq "$(as app "$URL/v2/keys/app/x" -XPUT -d value=1)" 201
+  expect_eq "$(as app "$URL/v2/keys/other")" 401
+  # A name and a password are stronger than the certificate.
+  expect_eq "$(as nobody -u app:y "$URL/v2/keys/app/x")" 200
+  expect_eq "$(as app -u app:wrong "$URL/v2/keys/app/x")" 401
+}
+
 # member NAME OPTION…: one of a cluster whose members talk over https, named in $CLUSTER; its client URL is in $TMP/NAME.url.
 member() {
   local name=$1 url
