@@ -22,6 +22,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/resolver.h"
+#include "base/tls.h"
 #include "base/version.h"
 
 namespace base {
@@ -41,6 +42,7 @@ constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
 struct Connection {
   explicit Connection(asio::io_context& context) : socket(context) {}
   Socket socket;
+  std::shared_ptr<asio::ssl::context> tls_context;  // the one it began with
   std::optional<asio::ssl::stream<Socket&>> tls;
   beast::flat_buffer buffer;
   std::string origin;
@@ -90,7 +92,7 @@ struct HttpClient::State {
   HttpClientOptions options;
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> guard{context.get_executor()};
-  std::optional<asio::ssl::context> tls_context;
+  std::shared_ptr<asio::ssl::context> tls_context;
   std::unique_ptr<Connection> connection;
   std::atomic<bool> cancelled{false};
 
@@ -101,7 +103,7 @@ struct HttpClient::State {
   void connect(const Url& url);
   void connect_socket(const Url& url);
   void start_tls(const Url& url);
-  asio::ssl::context& tls();
+  std::shared_ptr<asio::ssl::context> tls();
   bool exchange(const Url& url, const HttpRequest& request, milliseconds io_timeout,
                 const std::function<bool(const HttpResponse&)>& on_head,
                 const std::function<bool(std::string_view)>& on_data);
@@ -136,9 +138,10 @@ error_code HttpClient::State::step(milliseconds limit, const std::string& what, 
   return result;
 }
 
-asio::ssl::context& HttpClient::State::tls() {
-  if (tls_context) return *tls_context;
-  tls_context.emplace(asio::ssl::context::tls_client);
+std::shared_ptr<asio::ssl::context> HttpClient::State::tls() {
+  if (options.tls) return options.tls->client();
+  if (tls_context) return tls_context;
+  tls_context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
   SSL_CTX_set_min_proto_version(tls_context->native_handle(), TLS1_2_VERSION);
   error_code error;
   const std::string ca = options.ca_file.empty() ? "/etc/ssl/certs/ca-certificates.crt" : options.ca_file;
@@ -153,7 +156,7 @@ asio::ssl::context& HttpClient::State::tls() {
     tls_context->use_private_key_file(options.key_file, asio::ssl::context::pem, error);
     if (error) throw Error("load key", options.key_file, error.message());
   }
-  return *tls_context;
+  return tls_context;
 }
 
 void HttpClient::State::connect_socket(const Url& url) {
@@ -181,9 +184,11 @@ void HttpClient::State::connect_socket(const Url& url) {
 }
 
 void HttpClient::State::start_tls(const Url& url) {
-  auto& stream = connection->tls.emplace(connection->socket, tls());
+  connection->tls_context = tls();
+  auto& stream = connection->tls.emplace(connection->socket, *connection->tls_context);
   SSL_set_tlsext_host_name(stream.native_handle(), url.host.c_str());
-  if (!options.insecure_skip_verify) stream.set_verify_callback(asio::ssl::host_name_verification(url.host));
+  const bool skip_verify = options.tls ? options.tls->files().insecure_skip_verify : options.insecure_skip_verify;
+  if (!skip_verify) stream.set_verify_callback(asio::ssl::host_name_verification(url.host));
   const error_code error = step(options.connect_timeout, url.origin(), [&](auto callback) {
     stream.async_handshake(asio::ssl::stream_base::client, std::move(callback));
   });

@@ -14,6 +14,8 @@
 
 namespace base {
 
+class TlsContexts;
+
 struct HttpClientOptions {
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds io_timeout{30000};    // longest wait for the next bytes
@@ -22,6 +24,8 @@ struct HttpClientOptions {
   std::string certificate_file;                   // PEM, for mutual TLS
   std::string key_file;
   bool insecure_skip_verify = false;
+  // In the place of the four above: files that are read again when they change, for the connections made from then on.
+  std::shared_ptr<TlsContexts> tls = {};
 };
 
 class HttpClient {

@@ -245,6 +245,22 @@ TEST_CASE("TLS: changed files are read again, broken ones are not used") {
   CHECK(contexts.server() != second);
 }
 
+TEST_CASE("TLS: a client with files that may change takes the new ones for its next connection") {
+  TlsServer server(echo);
+  const TempDir directory;
+  ManualClock clock;
+  TlsFiles files;
+  files.ca_file = directory.path() + "/ca.pem";
+  write_file_atomic(files.ca_file, read_file(files_in(directory.path()).certificate_file));
+  HttpClientOptions options;
+  options.tls = std::make_shared<TlsContexts>(files, clock);
+  HttpClient client(options);
+  CHECK_THROWS_WITH_AS(client.request(server.url(), {}), doctest::Contains("TLS handshake"), Error);
+  write_file_atomic(files.ca_file, read_file(server.trusting().ca_file));
+  clock.advance(1s);
+  CHECK(client.request(server.url(), {}).status == 200);
+}
+
 TEST_CASE("TLS: what cannot work is said at once") {
   const TempDir directory;
   const TlsFiles good = files_in(directory.path());

@@ -83,7 +83,8 @@ bool AccessControl::may(const std::string& user, const std::string& key, bool wr
 void AccessControl::check_key(const Credentials& who, const std::string& key, bool write, bool recursive,
                               const Done& done) {
   if (!enabled()) return done(Access::kGranted);
-  if (who.authorization.empty() && who.certificate_name.empty()) {
+  const bool named = !who.certificate_name.empty() && state_.user(who.certificate_name) != nullptr;
+  if (who.authorization.empty() && !named) {
     const Stored<Role>* guest = state_.role(std::string(kGuestRole));
     bool allowed = guest != nullptr && allows(guest->thing, key, write, recursive);
     return done(allowed ? Access::kGranted : Access::kDenied);

@@ -1,6 +1,7 @@
 #pragma once
 // Who asks, and may they? etcd's v2 rules (etcdserver/api/v2http/client_auth.go): HTTP Basic first, then the name of a
-// client's certificate, and key requests without either have the role "guest". While auth is off everything is allowed.
+// client's certificate, and key requests without a user that is known have the role "guest". While auth is off
+// everything is allowed.
 
 #include <functional>
 #include <string>

@@ -48,13 +48,9 @@ ReplicaLimits replica_limits(const KvdOptions& kvd) {
   return {.request_timeout = std::chrono::seconds(5) + 2 * kvd.election_timeout};
 }
 
-base::HttpClientOptions peer_client_options(const base::TlsContexts* tls) {
+base::HttpClientOptions peer_client_options(const std::shared_ptr<base::TlsContexts>& tls) {
   base::HttpClientOptions options;
-  if (tls == nullptr) return options;
-  options.ca_file = tls->files().ca_file;
-  options.certificate_file = tls->files().certificate_file;
-  options.key_file = tls->files().key_file;
-  options.insecure_skip_verify = tls->files().insecure_skip_verify;
+  options.tls = tls;
   return options;
 }
 
@@ -101,7 +97,7 @@ Daemon::Daemon(KvdOptions options)
       transport_(loop_, api_.peer_stats(),
                  {.cluster_id = log_.identity().cluster_id,
                   .member_id = log_.identity().member_id,
-                  .client = peer_client_options(peer_tls_.get())},
+                  .client = peer_client_options(peer_tls_)},
                  transport_callbacks()) {
   replica_.attach(engine_);
   replica_.on_failure([this] { fail(replica_.failure()); });

@@ -1,5 +1,6 @@
 #pragma once
-// How clients of the store trust it and show who they are, where its endpoints are https://.
+// How clients of the store trust it and show who they are, where its endpoints are https://. The files are read when
+// the client is made (base::Error when they do not work), and again when they change.
 
 #include <string>
 

@@ -1,10 +1,12 @@
 #include "kv/client/endpoints.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/tls.h"
 
 namespace kv {
 
@@ -22,14 +24,18 @@ std::string variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
-base::HttpClientOptions http_options(std::chrono::milliseconds timeout, const ClientTls& tls) {
+base::HttpClientOptions http_options(std::chrono::milliseconds timeout, const ClientTls& tls,
+                                     const std::vector<base::Url>& urls) {
   base::HttpClientOptions options;
-  options.ca_file = tls.ca_file;
-  options.certificate_file = tls.certificate_file;
-  options.key_file = tls.key_file;
-  options.insecure_skip_verify = tls.insecure_skip_verify;
   options.connect_timeout = timeout;
   options.io_timeout = timeout;
+  if (std::ranges::none_of(urls, [](const base::Url& url) { return url.scheme == "https"; })) return options;
+  base::TlsFiles files;
+  files.ca_file = tls.ca_file;
+  files.certificate_file = tls.certificate_file;
+  files.key_file = tls.key_file;
+  files.insecure_skip_verify = tls.insecure_skip_verify;
+  options.tls = std::make_shared<base::TlsContexts>(std::move(files));
   return options;
 }
 
@@ -53,11 +59,7 @@ ClientTls tls_from_environment() {
 }
 
 Endpoints::Endpoints(const std::string& list, std::chrono::milliseconds timeout, const ClientTls& tls)
-    : urls_(parse_endpoints(list)), http_(http_options(timeout, tls)) {
-  if (tls.certificate_file.empty() != tls.key_file.empty()) {
-    throw base::Error("use a certificate", tls.certificate_file + tls.key_file, "a certificate needs its key");
-  }
-}
+    : urls_(parse_endpoints(list)), http_(http_options(timeout, tls, urls_)) {}
 
 base::HttpResponse Endpoints::request(const base::HttpRequest& request, bool repeatable) {
   std::vector<std::string> reasons;

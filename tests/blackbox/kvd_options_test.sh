@@ -135,20 +135,24 @@ test_discovery_url() {
 test_three_members_meet_at_a_discovery_url() {
   NAME=service start_etcd --name service
   local registry=$URL/v2/keys/_etcd/registry/token name port text
+  local -A url
   curl -sf "$registry/_config/size" -XPUT -d value=3 >/dev/null
   for name in a b c; do
     port=$(free_port)
+    url[$name]=http://127.0.0.1:$(free_port)
     start_daemon "$name" applet etcd --name "$name" --data-dir "$TMP/$name" --discovery "$registry" \
-      --listen-client-urls "http://127.0.0.1:$(free_port)" --advertise-client-urls "http://127.0.0.1:1" \
-      --listen-peer-urls "http://127.0.0.1:$port"
+      --listen-client-urls "${url[$name]}" --advertise-client-urls "${url[$name]}" --listen-peer-urls "http://127.0.0.1:$port"
     # One after the other, so that all but the last have to wait.
     wait_until 10 bash -c "curl -s '$registry' | jq -e '[.node.nodes[].value] | contains([\"$name=http://127.0.0.1:$port\"])'"
   done
   for name in a b c; do
-    wait_until 20 grep -q '^starting member [0-9a-f]* in new cluster [0-9a-f]* of 3$' "$TMP/$name.log"
+    wait_until 20 curl -sf "${url[$name]}/health"
+    expect_eq "$(grep -c '^starting member [0-9a-f]* in new cluster [0-9a-f]* of 3$' "$TMP/$name.log")" 1
   done
   expect_eq "$(grep -ho 'in new cluster .*' "$TMP"/[abc].log | sort -u | wc -l)" 1 "clusters"
-  expect_eq "$(grep -ho 'starting member [0-9a-f]*' "$TMP"/[abc].log | sort -u | wc -l)" 3 "members"
+  curl -sf "${url[a]}/v2/keys/met" -XPUT -d value=yes >/dev/null
+  expect_eq "$(curl -s "${url[c]}/v2/keys/met?quorum=true" | jq -r .node.value)" yes
+  expect_eq "$(curl -s "${url[b]}/v2/members" | jq -r '[.members[].name] | sort | join(" ")')" "a b c"
   text=$(expect_fail 1 applet etcd --name d --data-dir "$TMP/d" --initial-advertise-peer-urls http://127.0.0.1:1 \
     --discovery "$registry" 2>&1)
   expect_match "$text" 'cluster is full$'

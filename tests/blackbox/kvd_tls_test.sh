@@ -162,26 +162,68 @@ test_etcdctl_and_kvctl_over_tls() {
   expect_match "$(expect_fail 1 applet kvctl --endpoints "$URL" --cert-file "$TMP/client.pem" get /a 2>&1)" 'a certificate needs its key'
 }
 
-# as NAME CURL-ARGUMENT…: with this client certificate.
-as() { tls --cert "$TMP/$1.pem" --key "$TMP/$1.key" "${@:2}"; }
-
-test_the_name_of_a_certificate_is_a_user() {
-  authority ca
-  certificate app ca app
-  certificate stranger ca stranger
+test_the_name_in_the_certificate_is_the_user() {
   start_kvd --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
-  as app -f "$URL/v2/auth/users/root" -XPUT -d '{"user":"root","password":"rp"}' >/dev/null
-  as app -f "$URL/v2/auth/roles/app" -XPUT -d '{"role":"app","permissions":{"kv":{"read":[],"write":["/app/*"]}}}' >/dev/null
-  as app -f "$URL/v2/auth/users/app" -XPUT -d '{"user":"app","password":"pw","roles":["app"]}' >/dev/null
-  as app -f "$URL/v2/auth/enable" -XPUT
-  expect_match "$(as app "$URL/v2/keys/app/x" -XPUT -d value=1)" '"action":"set"'
-  expect_match "$(as app "$URL/v2/keys/app/x")" '"errorCode":110'
-  expect_match "$(as stranger "$URL/v2/keys/app/x" -XPUT -d value=1)" '"errorCode":110'
-  # A password wins over the certificate.
-  expect_match "$(as stranger -u app:pw "$URL/v2/keys/app/x" -XPUT -d value=1)" '"action":"set"'
-  expect_match "$(as app -u root:wrong "$URL/v2/keys/app/x" -XPUT -d value=1)" '"errorCode":110'
-  expect_match "$(as app "$URL/v2/auth/users")" 'Insufficient credentials'
-  expect_match "$(as stranger -u root:rp "$URL/v2/auth/users")" '"user":"app"'
+  local who
+  for who in root app nobody; do certificate "$who" ca "$who"; done
+  as() { # USER CURL-ARGUMENT…: the status
+    tls --cert "$TMP/$1.pem" --key "$TMP/$1.key" -o "$TMP/answer" -w '%{http_code}' "${@:2}"
+  }
+  expect_eq "$(as root "$URL/v2/auth/users/root" -XPUT -d '{"user":"root","password":"x"}')" 201
+  expect_eq "$(as root "$URL/v2/auth/roles/app" -XPUT -d '{"role":"app","permissions":{"kv":{"read":["/app/*"],"write":["/app/*"]}}}')" 201
+  as root "$URL/v2/auth/users/app" -XPUT -d '{"user":"app","password":"y","roles":["app"]}' >/dev/null
+  expect_eq "$(as nobody "$URL/v2/auth/enable" -XPUT)" 200
+  expect_eq "$(as app "$URL/v2/auth/users")" 401
+  expect_eq "$(as root "$URL/v2/auth/users")" 200
+  # Whoever is no user is a guest, who may still do everything with keys.
+  expect_eq "$(as nobody "$URL/v2/keys/other" -XPUT -d value=1)" 201
+  expect_eq "$(as root "$URL/v2/auth/roles/guest" -XPUT -d '{"role":"guest","revoke":{"kv":{"read":["/*"],"write":["/*"]}}}')" 200
+  expect_eq "$(as nobody "$URL/v2/keys/other")" 401
+  expect_eq "$(as app "$URL/v2/keys/app/x" -XPUT -d value=1)" 201
+  expect_eq "$(as app "$URL/v2/keys/other")" 401
+  # A name and a password are stronger than the certificate.
+  expect_eq "$(as nobody -u app:y "$URL/v2/keys/app/x")" 200
+  expect_eq "$(as app -u app:wrong "$URL/v2/keys/app/x")" 401
+}
+
+# member NAME OPTION…: one of a cluster whose members talk over https, named in $CLUSTER; its client URL is in $TMP/NAME.url.
+member() {
+  local name=$1 url
+  shift
+  url=http://127.0.0.1:$(free_port)
+  echo "$url" >"$TMP/$name.url"
+  start_daemon "$name" applet etcd --name "$name" --data-dir "$TMP/$name" --listen-client-urls "$url" --advertise-client-urls "$url" \
+    --listen-peer-urls "https://127.0.0.1:${PEER_PORT[$name]}" --initial-cluster "$CLUSTER" "$@"
+}
+
+test_members_over_mutual_tls() {
+  local -A PEER_PORT
+  local name CLUSTER=
+  authority peers
+  for name in a b c; do
+    PEER_PORT[$name]=$(free_port)
+    CLUSTER+=${CLUSTER:+,}$name=https://127.0.0.1:${PEER_PORT[$name]}
+    certificate "$name" peers member IP:127.0.0.1
+  done
+  for name in a b; do
+    member "$name" --peer-cert-file "$TMP/$name.pem" --peer-key-file "$TMP/$name.key" --peer-trusted-ca-file "$TMP/peers.pem" \
+      --peer-client-cert-auth --peer-cert-allowed-cn member
+  done
+  for name in a b; do wait_until 20 curl -sf "$(cat "$TMP/$name.url")/health"; done
+  curl -sf "$(cat "$TMP/a.url")/v2/keys/x" -XPUT -d value=1 >/dev/null
+  expect_eq "$(curl -s "$(cat "$TMP/b.url")/v2/keys/x?quorum=true" | jq -r .node.value)" 1
+
+  # The third one has a certificate of the right authority with another name: it is not let in.
+  certificate c peers stranger IP:127.0.0.1
+  local -a files=(--peer-cert-file "$TMP/c.pem" --peer-key-file "$TMP/c.key" --peer-trusted-ca-file "$TMP/peers.pem")
+  member c "${files[@]}"
+  wait_until 20 grep -q "common name is 'stranger', not 'member'" "$TMP/a.log" "$TMP/b.log"
+  ! curl -sf -m 1 "$(cat "$TMP/c.url")/v2/keys/x" >/dev/null 2>&1 || fail "the stranger has the data"
+
+  # With the right one, while it runs, it is.
+  certificate c peers member IP:127.0.0.1
+  wait_until 30 curl -sf "$(cat "$TMP/c.url")/health"
+  expect_eq "$(curl -s "$(cat "$TMP/c.url")/v2/keys/x?quorum=true" | jq -r .node.value)" 1
 }
 
 run_tests "$@"
