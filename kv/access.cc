@@ -45,7 +45,7 @@ base::HttpResponse no_access(Access access) {
 }
 
 Credentials credentials_of(const base::HttpRequest& request) {
-  return {std::string(request.headers.get("Authorization")), {}};
+  return {std::string(request.headers.get("Authorization")), request.certificate_name};
 }
 
 AccessControl::AccessControl(const Store& store, Post post, base::Random& random)

@@ -103,4 +103,20 @@ test_etcds_form_a_cluster() {
   kill -KILL "${pids[@]}" # the last of them would wait for those that are gone
 }
 
+test_kvds_form_a_cluster() {
+  start_service
+  local token name client peer first=''
+  token=$(new '?size=3')
+  for name in a b c; do
+    client=http://127.0.0.1:$(free_port)
+    peer=http://127.0.0.1:$(free_port)
+    first=${first:-$client}
+    start_daemon "$name" applet kvd --name "$name" --data-dir "$TMP/$name" --listen-client-urls "$client" \
+      --advertise-client-urls "$client" --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
+      --discovery "$KVD_URL$token"
+  done
+  wait_until 30 bash -c "curl -sf $first/v2/members | jq -e '[.members[] | select(.name != \"\")] | length == 3'"
+  wait_until 30 curl -sf -X PUT "$first/v2/keys/a" -d value=1
+}
+
 run_tests "$@"

@@ -106,14 +106,70 @@ test_etcdctl_member() {
   expect_match "$(ctl "$KVD_URL" member remove "$id" 2>&1 || true)" "Couldn't find a member in the cluster with an ID of $id"
 }
 
+# start_three: members a, b and c; sets CLIENTS and LEADER, the URLs of all and of the leader, and FOLLOWER, of another.
+start_three() {
+  local name cluster='' id
+  local -A peers=()
+  CLIENTS=()
+  for name in a b c; do
+    peers[$name]=http://127.0.0.1:$(free_port)
+    cluster+=${cluster:+,}$name=${peers[$name]}
+  done
+  for name in a b c; do
+    CLIENTS+=("http://127.0.0.1:$(free_port)")
+    start_daemon "$name" applet kvd --name "$name" --data-dir "$TMP/$name" --listen-client-urls "${CLIENTS[-1]}" \
+      --advertise-client-urls "${CLIENTS[-1]}" --listen-peer-urls "${peers[$name]}" \
+      --initial-advertise-peer-urls "${peers[$name]}" --initial-cluster "$cluster"
+  done
+  for name in "${CLIENTS[@]}"; do
+    wait_until 20 bash -c "curl -sf $name/v2/members | jq -e '[.members[] | select(.name != \"\")] | length == 3'"
+  done
+  LEADER=$(curl -s "${CLIENTS[0]}/v2/members/leader" | jq -r '.clientURLs[0]')
+  for name in "${CLIENTS[@]}"; do [[ $name == "$LEADER" ]] || FOLLOWER=$name; done
+}
+
+test_three_members() {
+  local url id
+  start_three
+  expect_match "$(curl -s -X PUT -d value=1 "$FOLLOWER/v2/keys/a")" '"modifiedIndex":8'
+  expect_eq "$(curl -s "$FOLLOWER/v2/machines" | tr -d ' ' | tr , '\n')" "$(printf '%s\n' "${CLIENTS[@]}" | sort)"
+  expect_eq "$(curl -s "$FOLLOWER/v2/stats/leader")" '{"message":"not current leader"}'
+  expect_eq "$(curl -s "$FOLLOWER/v2/stats/self" | jq -r .state)" StateFollower
+  expect_eq "$(curl -s "$LEADER/v2/stats/self" | jq -r .state)" StateLeader
+  expect_eq "$(curl -s "$LEADER/v2/stats/leader" | jq -r .leader)" "$(curl -s "$FOLLOWER/v2/members/leader" | jq -r .id)"
+  expect_eq "$(curl -s "$FOLLOWER/v2/stats/self" | jq '.recvAppendRequestCnt > 0')" true
+  # Through a follower, and known to all.
+  KVD_URL=$FOLLOWER
+  expect_match "$(change POST '' '{"peerURLs":["http://127.0.0.1:1"]}')" '^201 '
+  id=$(jq -r .id "$TMP/body")
+  for url in "${CLIENTS[@]}"; do
+    wait_until 10 bash -c "curl -s $url/v2/members | jq -e '[.members[] | select(.id == \"$id\")] | length == 1'"
+  done
+  expect_eq "$(change DELETE "/$id")" '204 '
+  expect_eq "$(change DELETE "/$id")" "410 {\"message\":\"Member permanently removed: $id\"}"
+}
+
+test_rights_are_the_clusters() {
+  local url
+  start_three
+  curl -sf -X PUT "$FOLLOWER/v2/auth/users/root" -d '{"user":"root","password":"rp"}' >/dev/null
+  curl -sf -X PUT "$LEADER/v2/auth/enable"
+  curl -sf -u root:rp -X PUT "$LEADER/v2/auth/roles/guest" -d '{"role":"guest","revoke":{"kv":{"write":["/*"]}}}' >/dev/null
+  for url in "${CLIENTS[@]}"; do
+    wait_until 10 bash -c "curl -s -X PUT -d value=1 $url/v2/keys/a | grep -q 'Insufficient credentials'"
+    expect_match "$(curl -s -u root:rp -X PUT -d value=1 "$url/v2/keys/a")" '"action":"set"'
+    expect_eq "$(curl -s -X DELETE "$url/v2/members/1")" '{"message":"Insufficient credentials"}'
+  done
+}
+
 test_cross_origin() {
-  start_kvd_in_memory here --cors http://one.example,http://two.example
-  expect_match "$(ask "$KVD_URL" GET /v2/keys/ '' 'Origin: http://two.example')" 'access-control-allow-origin: http://two.example'
-  expect_match "$(ask "$KVD_URL" OPTIONS /v2/keys/ '' 'Origin: http://one.example')" 'access-control-allow-origin: http://one.example'
+  start_kvd_in_memory here --cors http://one.example:80,http://two.example:8080
+  expect_match "$(ask "$KVD_URL" GET /v2/keys/ '' 'Origin: http://two.example:8080')" 'access-control-allow-origin: http://two.example:8080'
+  expect_match "$(ask "$KVD_URL" OPTIONS /v2/keys/ '' 'Origin: http://one.example:80')" 'access-control-allow-origin: http://one.example:80'
   [[ $(ask "$KVD_URL" GET /v2/keys/ '' 'Origin: http://other.example') != *access-control* ]] || fail "any page is allowed"
   [[ $(ask "$KVD_URL" GET /v2/keys/) != *access-control* ]] || fail "headers without an origin"
   start_kvd_in_memory anywhere
-  expect_match "$(ask "$KVD_URL" GET /nothing '' 'Origin: http://one.example')" 'access-control-allow-origin: \*'
+  expect_match "$(ask "$KVD_URL" GET /nothing '' 'Origin: http://one.example:80')" 'access-control-allow-origin: \*'
 }
 
 test_probes() {

@@ -162,4 +162,26 @@ test_etcdctl_and_kvctl_over_tls() {
   expect_match "$(expect_fail 1 applet kvctl --endpoints "$URL" --cert-file "$TMP/client.pem" get /a 2>&1)" 'a certificate needs its key'
 }
 
+# as NAME CURL-ARGUMENT…: with this client certificate.
+as() { tls --cert "$TMP/$1.pem" --key "$TMP/$1.key" "${@:2}"; }
+
+test_the_name_of_a_certificate_is_a_user() {
+  authority ca
+  certificate app ca app
+  certificate stranger ca stranger
+  start_kvd --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
+  as app -f "$URL/v2/auth/users/root" -XPUT -d '{"user":"root","password":"rp"}' >/dev/null
+  as app -f "$URL/v2/auth/roles/app" -XPUT -d '{"role":"app","permissions":{"kv":{"read":[],"write":["/app/*"]}}}' >/dev/null
+  as app -f "$URL/v2/auth/users/app" -XPUT -d '{"user":"app","password":"pw","roles":["app"]}' >/dev/null
+  as app -f "$URL/v2/auth/enable" -XPUT
+  expect_match "$(as app "$URL/v2/keys/app/x" -XPUT -d value=1)" '"action":"set"'
+  expect_match "$(as app "$URL/v2/keys/app/x")" '"errorCode":110'
+  expect_match "$(as stranger "$URL/v2/keys/app/x" -XPUT -d value=1)" '"errorCode":110'
+  # A password wins over the certificate.
+  expect_match "$(as stranger -u app:pw "$URL/v2/keys/app/x" -XPUT -d value=1)" '"action":"set"'
+  expect_match "$(as app -u root:wrong "$URL/v2/keys/app/x" -XPUT -d value=1)" '"errorCode":110'
+  expect_match "$(as app "$URL/v2/auth/users")" 'Insufficient credentials'
+  expect_match "$(as stranger -u root:rp "$URL/v2/auth/users")" '"user":"app"'
+}
+
 run_tests "$@"
