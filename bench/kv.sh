@@ -234,7 +234,7 @@ row put64-p99 'PUT, 64 clients, 99th percentile' ms '≤0.5'
 row put256 'PUT, 256 clients' '' '≥2'
 row get 'GET, 64 clients' '' '≥2'
 row quorum 'quorum GET, 64 clients' '' '≥2'
-row empty 'memory, empty' MB '<20'
+row empty 'memory, empty' MB "<$((20 * members))"
 row loaded 'memory under that load, at most' MB '≤0.6'
 row idle 'memory for 10,000 idle watches' MB '<40'
 row notify 'one write to 1,000 watchers, until the last has it' ms '≤0.5'
