@@ -49,8 +49,10 @@ work=$(mktemp -d "$PWD/out/bench/kv.XXXXXX")
 declare -A pids=() port=()
 clean_up() {
   local pid
-  for pid in ${pids[*]}; do kill "$pid" 2>/dev/null || true; done
-  for pid in ${pids[*]}; do wait "$pid" 2>/dev/null || true; done
+  local -a all
+  read -ra all <<<"${pids[*]}"
+  for pid in "${all[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${all[@]}"; do wait "$pid" 2>/dev/null || true; done
   rm -rf --one-file-system "$work"
 }
 trap clean_up EXIT
@@ -85,7 +87,7 @@ start() {
   port[$server]=
   local deadline=$((SECONDS + 600))
   until find_leader "$server"; do
-    kill -0 ${pids[$server]} 2>/dev/null || { echo "$server ended: $(tail -n 3 "$work/$server-0.log")" >&2 && exit 1; }
+    kill -0 "${pids[$server]%% *}" 2>/dev/null || { echo "$server ended: $(tail -n 3 "$work/$server-0.log")" >&2 && exit 1; }
     ((SECONDS < deadline)) || { echo "$server does not start" >&2 && exit 1; }
     sleep 0.005
   done
@@ -161,16 +163,19 @@ measure_load() {
 }
 
 measure_watches() {
-  local server run before
+  local server run before holder
   for server in "${servers[@]}"; do
     start "$server"
     before=$(memory "$server" VmRSS)
-    coproc holder { exec "$load" idle "${port[$server]}" 10000; }
-    read -r -u "${holder[0]}" _
+    mkfifo "$work/hold" "$work/held"
+    "$load" idle "${port[$server]}" 10000 <"$work/hold" >"$work/held" &
+    holder=$!
+    exec 5>"$work/hold"
+    read -r _ <"$work/held"
     note idle "$server" "$(awk -v a="$(memory "$server" VmRSS)" -v b="$before" 'BEGIN { print a - b }')"
-    local pid=$holder_PID
-    exec {holder[1]}>&-
-    wait "$pid"
+    exec 5>&-
+    wait "$holder"
+    rm "$work/hold" "$work/held"
     for ((run = 0; run < runs; run++)); do note notify "$server" "$("$load" notify "${port[$server]}" 1000 "$([[ $quick ]] && echo 10 || echo 30)")"; done
     stop "$server"
     forget "$server"
@@ -234,7 +239,7 @@ row put64-p99 'PUT, 64 clients, 99th percentile' ms '≤0.5'
 row put256 'PUT, 256 clients' '' '≥2'
 row get 'GET, 64 clients' '' '≥2'
 row quorum 'quorum GET, 64 clients' '' '≥2'
-row empty 'memory, empty' MB '<20'
+row empty 'memory, empty' MB "<$((20 * members))"
 row loaded 'memory under that load, at most' MB '≤0.6'
 row idle 'memory for 10,000 idle watches' MB '<40'
 row notify 'one write to 1,000 watchers, until the last has it' ms '≤0.5'

@@ -47,10 +47,12 @@ class ByteReader {
     }
     fail("a number is longer than 64 bits");
   }
-  std::string text() {
+  std::string text() { return std::string(view()); }
+  // The same without a copy: valid as long as the bytes.
+  std::string_view view() {
     std::uint64_t size = number();
     if (size > rest_.size()) fail("it ends too early");
-    std::string value(rest_.substr(0, size));
+    std::string_view value = rest_.substr(0, size);
     rest_.remove_prefix(size);
     return value;
   }

@@ -71,8 +71,16 @@ bool StoreEvent::created() const {
   return action == EventAction::kCreate || (action == EventAction::kSet && !previous);
 }
 
+bool EventGist::removes_directory() const {
+  return (action == EventAction::kDelete || action == EventAction::kExpire) && directory;
+}
+
 bool StoreEvent::removes_directory() const {
-  return (action == EventAction::kDelete || action == EventAction::kExpire) && node.directory;
+  return gist_of(*this).removes_directory();
+}
+
+EventGist gist_of(const StoreEvent& event) {
+  return {event.action, event.refresh, event.node.directory, event.node.key};
 }
 
 std::string encode(const StoreEvent& event) {
@@ -86,24 +94,47 @@ std::string encode(const StoreEvent& event) {
   return out.take();
 }
 
-StoreEvent decode_event(std::string_view bytes) {
-  ByteReader in(bytes, "event");
+namespace {
+
+struct EventHead {
+  EventAction action = EventAction::kGet;
+  std::uint8_t flags = 0;
+  std::uint64_t index = 0;
+};
+
+EventHead read_head(ByteReader& in) {
   if (in.byte() != kVersion) in.fail("unknown version");
-  StoreEvent event;
+  EventHead head;
   std::uint8_t action = in.byte();
   if (action < static_cast<std::uint8_t>(EventAction::kCreate) ||
       action > static_cast<std::uint8_t>(EventAction::kExpire)) {
     in.fail("unknown action");
   }
-  event.action = static_cast<EventAction>(action);
-  std::uint8_t flags = in.byte();
-  if ((flags & ~(kRefresh | kHasPrevious)) != 0) in.fail("unknown flag");
-  event.refresh = (flags & kRefresh) != 0;
-  event.index = in.number();
-  event.node = read_view(in);
-  if ((flags & kHasPrevious) != 0) event.previous = read_view(in);
+  head.action = static_cast<EventAction>(action);
+  head.flags = in.byte();
+  if ((head.flags & ~(kRefresh | kHasPrevious)) != 0) in.fail("unknown flag");
+  head.index = in.number();
+  return head;
+}
+
+}  // namespace
+
+StoreEvent decode_event(std::string_view bytes) {
+  ByteReader in(bytes, "event");
+  EventHead head = read_head(in);
+  StoreEvent event{.action = head.action, .node = read_view(in)};
+  event.refresh = (head.flags & kRefresh) != 0;
+  event.index = head.index;
+  if ((head.flags & kHasPrevious) != 0) event.previous = read_view(in);
   in.end();
   return event;
+}
+
+EventGist decode_gist(std::string_view bytes) {
+  ByteReader in(bytes, "event");
+  EventHead head = read_head(in);
+  const bool directory = (in.byte() & kDirectory) != 0;
+  return {head.action, (head.flags & kRefresh) != 0, directory, in.view()};
 }
 
 }  // namespace kv

@@ -51,8 +51,20 @@ struct StoreEvent {
 
 using EventPtr = std::shared_ptr<const StoreEvent>;
 
+// What decides for whom an event is news.
+struct EventGist {
+  EventAction action = EventAction::kGet;
+  bool refresh = false;
+  bool directory = false;
+  std::string_view key;
+
+  bool removes_directory() const;
+};
+EventGist gist_of(const StoreEvent& event);
+
 // A row of the history on disk (docs/formats/kv-store.md). Events of reads have no such form.
 std::string encode(const StoreEvent& event);
 StoreEvent decode_event(std::string_view bytes);  // throws base::Error
+EventGist decode_gist(std::string_view bytes);    // the same; its key is a part of `bytes`
 
 }  // namespace kv

@@ -57,6 +57,24 @@ TEST_CASE("history: a scan finds the first event from an index on") {
   CHECK_FALSE(history.scan("/1/c", false, 4));
 }
 
+TEST_CASE("history: an event comes back as it went in") {
+  kv::StoreEvent made{.action = kv::EventAction::kCompareAndSwap, .node = {.key = "/1/a", .value = "new"}};
+  made.node.expires_at = 1'800'000'000'000'000'001;
+  made.node.ttl = 7;
+  made.previous = kv::NodeView{.key = "/1/a", .value = ""};
+  made.index = made.node.modified_index = 4;
+  kv::History history;
+  history.add(std::make_shared<const kv::StoreEvent>(made));
+  history.add(event(5, "/1/b"));
+  kv::EventPtr got = history.at(4);
+  CHECK(got->index == 4);
+  CHECK(got->node.value == "new");
+  CHECK(got->node.expires_at == made.node.expires_at);
+  CHECK(got->node.ttl == 7);
+  CHECK(got->previous.value().value == "");
+  CHECK(encode(*got) == encode(made));
+}
+
 TEST_CASE("history: what was cleared is said with etcd's words") {
   kv::Store store({.events = 2, .bytes = 1'000'000});
   for (std::uint64_t i = 1; i <= 5; ++i) store.apply({.key = "/1/a"}, i, 1);

@@ -37,3 +37,21 @@ start_kvd_in_memory() {
   start_in_memory "$name" "$CLUSTERCTL" kvd --data-dir "$TMP/$name/data" --listen-client-urls "$KVD_URL" "${@:2}"
   wait_until 20 curl -sf "$KVD_URL/health"
 }
+
+# start_kvd_members COUNT: a cluster of kvds in memory; sets KVD_URLS, comma-separated.
+start_kvd_members() {
+  local i cluster='' url
+  local -a clients=() peers=()
+  for ((i = 0; i < $1; i++)); do
+    clients+=("http://127.0.0.1:$(free_port)")
+    peers+=("http://127.0.0.1:$(free_port)")
+    cluster+=${cluster:+,}kvd$i=${peers[i]}
+  done
+  for ((i = 0; i < $1; i++)); do
+    start_in_memory "kvd$i" "$CLUSTERCTL" kvd --name "kvd$i" --data-dir "$TMP/kvd$i/data" \
+      --listen-client-urls "${clients[i]}" --advertise-client-urls "${clients[i]}" --listen-peer-urls "${peers[i]}" \
+      --initial-advertise-peer-urls "${peers[i]}" --initial-cluster "$cluster"
+  done
+  for url in "${clients[@]}"; do wait_until 20 curl -sf "$url/health"; done
+  KVD_URLS=$(IFS=, && echo "${clients[*]}")
+}
