@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kHousekeepingMs = 100;
 constexpr std::uint64_t kRepeatSnapshotMs = 1000;
+constexpr std::uint64_t kDoubtMs = 1000;  // for the old leader to say that it did not take a proposal
 
 }  // namespace
 
@@ -155,10 +156,11 @@ void RaftEngine::leadership_changed() {
   receiver_.clear();
   reads_.leadership_changed();
   if (led && !leads) {
-    refuse_lost(Stage::kSubmitted);
+    led_until_ms_ = now_ms();
+    refuse_lost([](const Pending& pending) { return pending.stage == Stage::kSubmitted; });
     give_back_queue();
   }
-  refuse_lost(Stage::kForwarded);
+  doubt_forwarded();
   if (leads) make_first_entry_of_term();
   if (seen_leader_ != 0) route_waiting();
 }
@@ -216,6 +218,9 @@ void RaftEngine::housekeeping() {
     if (!sequence) sequence = reads_.begin_request(now);
     if (sequence) io_.send(seen_leader_, encode(PeerMessage(PeerReadRequest{*sequence})));
   }
+  refuse_lost([now](const Pending& pending) {
+    return pending.stage == Stage::kForwarded && pending.doubt_ms != 0 && now >= pending.doubt_ms + kDoubtMs;
+  });
   if (seen_leader_ != 0) route_waiting();
   finish_hand_over();
 }
@@ -382,8 +387,9 @@ void RaftEngine::install(const ReceivedSnapshot& snapshot) {
 void RaftEngine::deliver(std::uint64_t, PeerStateHash) {}
 
 void RaftEngine::disconnected(std::uint64_t member) {
-  if (member != seen_leader_ || member == options_.member_id) return;
-  refuse_lost(Stage::kForwarded);
+  refuse_lost([member](const Pending& pending) {
+    return pending.stage == Stage::kForwarded && pending.leader == member;
+  });
 }
 
 // --- what stands above

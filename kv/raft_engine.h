@@ -79,6 +79,8 @@ class RaftEngine : public Engine {
   struct Pending {
     std::string command;
     Stage stage = Stage::kWaiting;
+    std::uint64_t leader = 0;    // that it was forwarded to
+    std::uint64_t doubt_ms = 0;  // since when that one leads no more; 0: it leads
   };
   struct Queued {
     std::uint64_t from = 0;  // the member whose proposal it is
@@ -123,7 +125,8 @@ class RaftEngine : public Engine {
   void flush_queue();
   void give_back_queue();
   void refuse_soon(std::uint64_t ticket, Refusal refusal);
-  void refuse_lost(Stage stage);
+  void refuse_lost(const std::function<bool(const Pending&)>& lost);
+  void doubt_forwarded();
   void finish_hand_over();
 
   // raft_engine_members.cc
@@ -158,6 +161,7 @@ class RaftEngine : public Engine {
   std::vector<std::uint64_t> desired_;
   std::function<void()> handed_over_;
   std::uint64_t transfer_asked_ms_ = 0;
+  std::uint64_t led_until_ms_ = 0;  // leadership was given away then
 };
 
 }  // namespace kv

@@ -10,6 +10,10 @@
 
 namespace kv {
 
+namespace {
+constexpr std::uint64_t kLingerMs = 300;  // of a member that has given the leadership away
+}
+
 void RaftEngine::propose(std::string command, std::uint64_t ticket) {
   if (pending_.size() >= options_.proposals || pending_bytes_ + command.size() > options_.proposal_bytes) {
     return refuse_soon(ticket, Refusal::kOverloaded);
@@ -49,6 +53,8 @@ void RaftEngine::route_waiting() {
     auto pending = pending_.find(outbox_.front());
     if (pending == pending_.end() || pending->second.stage != Stage::kWaiting) continue;
     pending->second.stage = leads ? Stage::kQueued : Stage::kForwarded;
+    pending->second.leader = seen_leader_;
+    pending->second.doubt_ms = 0;
     if (leads) {
       queue_.push_back({options_.member_id, origin_, pending->first, pending->second.command});
     } else {
@@ -133,9 +139,22 @@ void RaftEngine::refuse_soon(std::uint64_t ticket, Refusal refusal) {
   io_.post([this, ticket, refusal] { io_.host.refused(ticket, refusal); });
 }
 
-void RaftEngine::refuse_lost(Stage stage) {
+// What was forwarded to a leader that leads no more: it may be in its log, and then it will be committed, or it refuses it
+// and it goes to the next one. Silence decides after a while.
+void RaftEngine::doubt_forwarded() {
+  for (auto& [ticket, pending] : pending_) {
+    if (pending.stage != Stage::kForwarded) continue;
+    if (pending.leader == seen_leader_) {
+      pending.doubt_ms = 0;
+    } else if (pending.doubt_ms == 0) {
+      pending.doubt_ms = now_ms();
+    }
+  }
+}
+
+void RaftEngine::refuse_lost(const std::function<bool(const Pending&)>& lost) {
   for (auto pending = pending_.begin(); pending != pending_.end();) {
-    if (pending->second.stage != stage) {
+    if (!lost(pending->second)) {
       ++pending;
       continue;
     }
@@ -176,7 +195,8 @@ void RaftEngine::finish_hand_over() {
     handed_over_ = std::move(done);
     return;
   }
-  if (!pending_.empty()) return;
+  // Others may have sent proposals while they did not know yet: they are told so.
+  if (!pending_.empty() || now_ms() < led_until_ms_ + kLingerMs) return;
   std::exchange(handed_over_, nullptr)();
 }
 

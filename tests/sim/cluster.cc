@@ -229,7 +229,12 @@ void Cluster::something_goes_wrong() {
   if (world_.chance(faults_.failed_sync)) node->disk().fail_next_write = true;
   if (world_.chance(faults_.transfer) && node->engine().status().leads()) {
     world_.trace(std::format("hand over from {}", id));
-    node->engine().hand_over([] {});
+    // A planned stop: it has three seconds for it.
+    auto stop = [this, id, life = node->life()] {
+      if (nodes_[id]->up() && nodes_[id]->life() == life) crash(*nodes_[id]);
+    };
+    node->engine().hand_over([this, stop] { world_.after(0, stop); });
+    world_.after(3 * kSecond, stop);
   }
   if (world_.chance(faults_.members)) change_members();
   if (world_.chance(faults_.lost_disk) && !changing_) return replace(*node);

@@ -42,6 +42,7 @@ class Node {
 
   std::uint64_t id() const { return id_; }
   bool up() const { return run_ != nullptr; }
+  std::uint64_t life() const { return life_; }  // another number after each crash
   // Makes the disk of a member of a new cluster, with what all its members begin with; an empty list: of one that will
   // be added to a running cluster.
   void format(const std::vector<std::uint64_t>& ids);
