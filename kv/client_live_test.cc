@@ -32,7 +32,7 @@ class LiveStore {
     engine_ = std::make_unique<kv::RaftEngine>(
         kv::RaftEngineOptions{.member_id = 1},
         kv::RaftEngine::Io{*journal_, replica_, base::system_clock(), base::system_random(),
-                           [](std::uint64_t, const std::string&) {}, [](base::Clock::Time) {}, post()});
+                           [](std::uint64_t, const std::string&) { return true; }, [](base::Clock::Time) {}, post()});
     replica_.attach(*engine_);
     engine_->start({});
     api_ = std::make_unique<kv::HttpApi>(replica_, loop_, 1, kv::HttpApiOptions{.name = "test"});

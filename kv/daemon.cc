@@ -70,7 +70,7 @@ Daemon::Daemon(KvdOptions options)
       replica_(store_, base::system_clock(), replica_limits(options_)),
       engine_(engine_options(options_, log_.identity().member_id),
               {journal_, replica_, base::system_clock(), base::system_random(),
-               [this](std::uint64_t member, const std::string& message) { transport_.send(member, message); },
+               [this](std::uint64_t member, const std::string& message) { return transport_.send(member, message); },
                [this](base::Clock::Time time) { wake_at(time); },
                [this](std::function<void()> work) { loop_.post([this, work = std::move(work)] { guarded(work); }); }}),
       checkpointer_(checkpoint_, [this](std::function<void()> work) { loop_.post(std::move(work)); },
@@ -134,6 +134,7 @@ PeerTransport::Callbacks Daemon::transport_callbacks() {
     });
   };
   callbacks.disconnected = [this](std::uint64_t member) { guarded([&] { engine_.disconnected(member); }); };
+  callbacks.unreachable = [this](std::uint64_t member) { guarded([&] { engine_.unreachable(member); }); };
   callbacks.removed = [this](std::uint64_t member) { return is_removed_member(store_, member); };
   callbacks.members = [this] { return members_of(store_); };
   callbacks.removed_ourselves = [this] { fail("this member was removed from its cluster for good"); };

@@ -73,10 +73,6 @@ void add_member_flags(std::vector<KvdFlag>& all) {
   all.push_back(value("heartbeat-interval", "MS", "milliseconds between heartbeats of the leader", "100"));
   all.push_back(
       value("election-timeout", "MS", "milliseconds without a heartbeat until an election, 50000 at most", "1000"));
-  all.push_back(
-      value("snapshot-count", "NUMBER", "committed entries between two snapshots for other members", "100000"));
-  all.push_back(
-      value("quota-backend-bytes", "BYTES", "size of the data above which writes are refused; 0: 2 GiB", "0"));
   all.push_back(value("max-request-bytes", "BYTES", "largest body of a client's request", "2097152"));
 }
 
@@ -98,7 +94,6 @@ void add_cluster_flags(std::vector<KvdFlag>& all) {
   all.push_back(
       value("discovery-srv-name", "SUFFIX", "asks for _etcd-server-ssl-SUFFIX and _etcd-server-SUFFIX instead"));
   all.push_back(truth("strict-reconfig-check", "refuse changes of the members that would cost the quorum", "true"));
-  all.push_back(truth("force-new-cluster", "begin a cluster of this member alone, with the data that it has"));
 }
 
 void add_security_flags(std::vector<KvdFlag>& all) {
@@ -122,14 +117,12 @@ void add_security_flags(std::vector<KvdFlag>& all) {
   all.push_back(value("cors", "ORIGINS", "comma-separated origins of web pages that may use the store; *: any", "*"));
   all.push_back(
       value("host-whitelist", "NAMES", "comma-separated names that requests over http:// may be for; *: any", "*"));
-  all.push_back(value("bcrypt-cost", "NUMBER", "cost of hashing a user's password, 4 to 31", "10"));
 }
 
 void add_log_flags(std::vector<KvdFlag>& all) {
   all.push_back(choice("log-level", "the least important lines of the log", "info",
                        {"debug", "info", "warn", "error", "panic", "fatal"}));
   all.push_back(truth("debug", "the same as --log-level=debug"));
-  all.push_back(choice("metrics", "how much /metrics tells", "basic", {"basic", "extensive"}));
   for (std::string_view name : {"log-outputs", "log-output"}) {
     all.push_back(unused(Use::kIgnored, name, "NAMES", "log lines go to standard error", {"default", "stderr"}));
   }
@@ -138,6 +131,8 @@ void add_log_flags(std::vector<KvdFlag>& all) {
 }
 
 void add_refused_flags(std::vector<KvdFlag>& all) {
+  all.push_back(unused(Use::kRefused, "force-new-cluster", {},
+                       "a member does not begin a cluster with another one's data", {"false"}));
   all.push_back(unused(Use::kRefused, "wal-dir", "DIR", "the log is kept in --data-dir"));
   all.push_back(unused(Use::kRefused, "enable-v2", {}, "the v2 API is always there", {"true"}));
   all.push_back(
@@ -151,6 +146,10 @@ void add_ignored_flags(std::vector<KvdFlag>& all) {
                  std::vector<std::string_view> harmless = {}) {
     all.push_back(unused(Use::kIgnored, name, placeholder, why, std::move(harmless)));
   };
+  add("snapshot-count", "NUMBER", "the state is written once a second");
+  add("quota-backend-bytes", "BYTES", "the size of the data has no limit but the disk's");
+  add("bcrypt-cost", "NUMBER", "passwords are hashed with cost 10", {"10"});
+  add("metrics", "WORD", "/metrics tells all that there is", {"basic"});
   add("pre-vote", {}, "elections always begin with a pre-vote", {"true"});
   add("initial-election-tick-advance", {}, "elections do not wait at the start");
   for (std::string_view name : {"max-snapshots", "max-wals"}) add(name, "NUMBER", "files are kept as long as needed");

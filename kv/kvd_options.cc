@@ -114,10 +114,7 @@ void read_timing(const Invocation& invocation, KvdOptions& options) {
 }
 
 void read_limits(const Invocation& invocation, KvdOptions& options) {
-  options.snapshot_count = invocation.number("snapshot-count", 1, INT64_MAX);
   options.max_request_bytes = invocation.number("max-request-bytes", 1024, kMaxRequestBytes);
-  options.quota_backend_bytes = invocation.number("quota-backend-bytes", 0, INT64_MAX);
-  options.bcrypt_cost = static_cast<std::uint32_t>(invocation.number("bcrypt-cost", 4, 31));
 }
 
 void read_client_urls(const Invocation& invocation, KvdOptions& options) {
@@ -180,7 +177,6 @@ void read_cluster(const Invocation& invocation, KvdOptions& options) {
       invocation.get("initial-cluster-state") == "existing" ? ClusterState::kExisting : ClusterState::kNew;
   options.initial_cluster_token = invocation.get("initial-cluster-token");
   options.strict_reconfig_check = invocation.flag("strict-reconfig-check");
-  options.force_new_cluster = invocation.flag("force-new-cluster");
   read_discovery(invocation, options);
   options.discovery_srv = invocation.get("discovery-srv");
   options.discovery_srv_name = invocation.get("discovery-srv-name");
@@ -257,7 +253,6 @@ void read_http(const Invocation& invocation, KvdOptions& options) {
   options.host_whitelist = comma_list(invocation.get("host-whitelist"));
   if (std::ranges::contains(options.host_whitelist, "*")) options.host_whitelist.clear();
   options.discovery_service_url = invocation.get("discovery-service");
-  options.extensive_metrics = invocation.get("metrics") == "extensive";
 }
 
 base::LogLevel read_log_level(const Invocation& invocation) {

@@ -45,13 +45,10 @@ struct KvdOptions {
   std::string discovery_srv_name = {};
   std::string discovery_service_url = {};  // base of the URLs that this store gives to new clusters; empty: none
   bool strict_reconfig_check = true;
-  bool force_new_cluster = false;
 
   std::chrono::milliseconds heartbeat_interval{100};
   std::chrono::milliseconds election_timeout{1000};  // at least 5 heartbeats, 50 s at most
-  std::uint64_t snapshot_count = 100'000;
   std::uint64_t max_request_bytes = 2 * 1024 * 1024;
-  std::uint64_t quota_backend_bytes = 0;  // 0: the default
 
   // Where a certificate is to be made, certificate_file is empty: kvd_tls.h makes it.
   base::TlsFiles client_tls = {};
@@ -61,8 +58,6 @@ struct KvdOptions {
 
   std::vector<std::string> cors = {"*"};         // origins of web pages; "*": any
   std::vector<std::string> host_whitelist = {};  // empty: any
-  std::uint32_t bcrypt_cost = 10;
-  bool extensive_metrics = false;
   base::LogLevel log_level = base::LogLevel::kInfo;
 
   std::vector<std::string> warnings = {};  // for the log: what was ignored, one line each

@@ -1,6 +1,6 @@
 #include "kv/peer_transport.h"
 
-#include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <format>
 #include <mutex>
@@ -55,15 +55,21 @@ class PeerTransport::Reader {
   void run() {
     std::chrono::milliseconds pause = kFirstPause;
     std::string last_error;
+    std::size_t refusals = 0;
     for (std::size_t attempt = 0;; ++attempt) {
       bool connected = false;
+      bool refused = false;
       std::string error;
       try {
         read_stream(urls_[attempt % urls_.size()], connected);
         error = "the stream ended";
       } catch (const base::Error& failure) {
         error = failure.what();
+        refused = failure.error_number() == ECONNREFUSED;
       }
+      // One of several URLs tells nothing yet.
+      refusals = refused ? refusals + 1 : 0;
+      if (refusals == urls_.size()) post([this] { transport_.callbacks_.unreachable(member_); });
       if (connected) {
         pause = kFirstPause;
         last_error.clear();
@@ -169,16 +175,17 @@ void PeerTransport::set_peers(const std::vector<Member>& members) {
   readers_ = std::move(readers);
 }
 
-void PeerTransport::send(std::uint64_t member, const std::string& message) {
+bool PeerTransport::send(std::uint64_t member, const std::string& message) {
   auto at = streams_.find(member);
-  if (at == streams_.end()) return;
+  if (at == streams_.end()) return false;
   Stream& stream = at->second;
   stream.waiting += encode_peer_frame(message);
   stats_.sent(message.size());
-  if (std::exchange(stream.flush_posted, true)) return;
+  if (std::exchange(stream.flush_posted, true)) return true;
   loop_.post([this, member, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) flush(member);
   });
+  return true;
 }
 
 // What was sent in one turn of the loop is one write.

@@ -33,6 +33,7 @@ class PeerTransport {
   struct Callbacks {
     std::function<void(std::uint64_t from, std::string message)> receive;
     std::function<void(std::uint64_t member)> disconnected;
+    std::function<void(std::uint64_t member)> unreachable;  // none of its URLs has a listener
     std::function<bool(std::uint64_t member)> removed;  // for good: it is told so
     std::function<std::vector<Member>()> members;       // for those who join
     std::function<void()> removed_ourselves;            // another member says that we were removed
@@ -45,8 +46,8 @@ class PeerTransport {
   // Whom to listen to. Those that are not in the list any more are forgotten.
   void set_peers(const std::vector<Member>& members);
 
-  // Drops the message when the member has no stream here.
-  void send(std::uint64_t member, const std::string& message);
+  // False when the member has no stream here: the message is dropped.
+  bool send(std::uint64_t member, const std::string& message);
 
   // A request on the peer port.
   void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);

@@ -92,7 +92,9 @@ class VotesWhenAsked {
 }  // namespace
 
 RaftCore::RaftCore(std::uint64_t id, std::uint32_t seed, RaftTimes times)
-    : id_(id), times_(times), shim_(raft_shim_new(id, seed, times.election_ms, times.heartbeat_ms, kMaxInflightEntries)) {
+    : id_(id),
+      times_(times),
+      shim_(raft_shim_new(id, seed, times.election_ms, times.heartbeat_ms, kMaxInflightEntries)) {
   if (shim_ == nullptr) throw std::bad_alloc();
 }
 
@@ -132,9 +134,8 @@ RaftUpdate RaftCore::start(std::uint64_t now, const HardState& hard_state, const
   const HardState state = alone ? HardState{hard_state.term + 1, id_} : hard_state;
   std::uint64_t first = entries.empty() ? base.index + 1 : entries.front().index;
   raft_shim_update update{};
-  int code =
-      raft_shim_start(shim_, now, state.term, state.voted_for, base.index == 0 ? nullptr : &snapshot.snapshot,
-                      first, shim.list.data(), shim.size(), &update);
+  int code = raft_shim_start(shim_, now, state.term, state.voted_for, base.index == 0 ? nullptr : &snapshot.snapshot,
+                             first, shim.list.data(), shim.size(), &update);
   RaftUpdate out = collect(code, update, "start");
   out.hard_state = out.hard_state || alone;
   return out;
@@ -230,6 +231,11 @@ RaftUpdate RaftCore::submit(std::uint64_t now, const std::vector<RaftEntry>& ent
 RaftUpdate RaftCore::transfer(std::uint64_t now, std::uint64_t id) {
   raft_shim_update update{};
   return collect(raft_shim_transfer(shim_, now, id, &update), update, "transfer the leadership");
+}
+
+void RaftCore::leader_is_gone(std::uint32_t delay_ms) {
+  raft_shim_forget_leader(shim_);
+  raft_shim_hurry_election(shim_, delay_ms);
 }
 
 RaftRole RaftCore::role() const {

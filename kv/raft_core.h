@@ -73,6 +73,10 @@ class RaftCore {
   // Hands the leadership to this voter, 0: to the one that is most up to date.
   RaftUpdate transfer(std::uint64_t now, std::uint64_t id);
 
+  // The leader's process is known to be gone: forgets it, and lets the election come so much later instead of after the
+  // timeout. Pre-vote still asks whether the others miss the leader too.
+  void leader_is_gone(std::uint32_t delay_ms);
+
   RaftRole role() const;
   std::uint64_t term() const { return hard_state().term; }
   HardState hard_state() const;

@@ -220,6 +220,17 @@ TEST_CASE("raft core: a learner lets go of a leader that is silent") {
   CHECK(core->receive(1010, vote).messages.at(0).granted);
 }
 
+TEST_CASE("raft core: a leader whose process is gone is not waited for") {
+  auto core = started(2, kThree);
+  core->receive(10, {.kind = MessageKind::kAppend, .peer = 1, .term = 1, .index = 1, .index_term = 1, .commit = 1});
+  REQUIRE(core->leader() == 1);
+  core->leader_is_gone(50);
+  CHECK(core->leader() == 0);
+  CHECK(core->next_timeout(10) == 60);
+  CHECK(core->timed_out(60).messages.size() == 2);
+  CHECK(core->role() == kv::RaftRole::kCandidate);
+}
+
 TEST_CASE("raft core: a leader that hears from nobody steps down (check-quorum)") {
   auto core = leader_of_three();
   std::uint64_t now = 100'000;

@@ -46,8 +46,8 @@ class RaftEngine : public Engine {
     EngineHost& host;
     const base::Clock& clock;
     base::Random& random;
-    // To another member: in order or not at all, never twice on one connection, never blocking.
-    std::function<void(std::uint64_t member, std::string message)> send;
+    // To another member: in order or not at all, never twice on one connection, never blocking. False: surely not sent.
+    std::function<bool(std::uint64_t member, std::string message)> send;
     // Call timer() at this time or soon after; a later call replaces an earlier one.
     std::function<void(base::Clock::Time)> wake_at;
     Post post;
@@ -68,6 +68,8 @@ class RaftEngine : public Engine {
   void receive(std::uint64_t from, std::string_view bytes);  // throws base::Error for bytes of no member
   // The connection to or from this member broke: what was under way may be lost.
   void disconnected(std::uint64_t member);
+  // Nothing listens where this member was: its process is gone.
+  void unreachable(std::uint64_t member);
 
   // For tests and the simulator's checkers.
   const EntryCache& entries() const { return cache_; }

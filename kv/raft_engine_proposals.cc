@@ -43,9 +43,12 @@ void RaftEngine::route_waiting() {
   if (leads && (core_.transferring() || handed_over_)) return;  // until it is clear who leads next
   PeerPropose propose{origin_, {}};
   std::size_t bytes = 0;
+  std::vector<std::uint64_t> unsent;
   auto send = [&] {
     if (propose.proposals.empty()) return;
-    io_.send(seen_leader_, encode(PeerMessage(propose)));
+    if (!io_.send(seen_leader_, encode(PeerMessage(propose)))) {
+      for (const PeerProposal& proposal : propose.proposals) unsent.push_back(proposal.ticket);
+    }
     propose.proposals.clear();
     bytes = 0;
   };
@@ -64,6 +67,10 @@ void RaftEngine::route_waiting() {
     }
   }
   send();
+  for (std::uint64_t ticket : unsent) {
+    pending_.at(ticket).stage = Stage::kWaiting;
+    outbox_.push_back(ticket);
+  }
   flush_queue();
 }
 
@@ -139,8 +146,8 @@ void RaftEngine::refuse_soon(std::uint64_t ticket, Refusal refusal) {
   io_.post([this, ticket, refusal] { io_.host.refused(ticket, refusal); });
 }
 
-// What was forwarded to a leader that leads no more: it may be in its log, and then it will be committed, or it refuses it
-// and it goes to the next one. Silence decides after a while.
+// What was forwarded to a leader that leads no more: it may be in its log, and then it will be committed, or it refuses
+// it and it goes to the next one. Silence decides after a while.
 void RaftEngine::doubt_forwarded() {
   for (auto& [ticket, pending] : pending_) {
     if (pending.stage != Stage::kForwarded) continue;

@@ -124,6 +124,8 @@ unsigned raft_shim_server_count(const struct raft_shim* shim);
 struct raft_shim_server raft_shim_server_at(const struct raft_shim* shim, unsigned i);
 // A follower knows no leader from here on.
 void raft_shim_forget_leader(struct raft_shim* shim);
+// A follower's election comes so many milliseconds after the last step.
+void raft_shim_hurry_election(struct raft_shim* shim, unsigned delay_ms);
 // The next term, with a vote for ourselves.
 void raft_shim_begin_term(struct raft_shim* shim);
 // Sets the local server's role in the active configuration, without an entry; returns the role before, -1 for none.

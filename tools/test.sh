@@ -6,7 +6,7 @@ set -euo pipefail
 . "$ROOT/tools/test_count.sh"
 cd "$ROOT"
 
-TIERS=(build lint unit asan blackbox lab vm)
+TIERS=(build lint unit asan sim blackbox lab vm)
 ROOMS=(base kv runtime sched discovery updater bootstrap clusterctl)
 
 usage() {
@@ -18,6 +18,7 @@ Builds all that the tests need and runs them:
   lint       the checks of the sources (./dev lint --help)
   unit       *_test.cc, the release build: the code that users run
   asan       the same under AddressSanitizer and UndefinedBehaviorSanitizer
+  sim        tests/sim: simulated clusters of the store
   blackbox   tests/blackbox and tests/lib: real clients against the binary
   lab        tests/lab: light nodes with a real systemd
   vm         tests/vm: the disk image in QEMU
@@ -107,6 +108,14 @@ unit_tier() {
   done
 }
 
+build_simulator() {
+  local preset
+  for preset in release asan; do
+    [[ -e out/$preset/build.ninja ]] || run_logged "configuring $preset" "$LOGS/configure-$preset.log" cmake --preset "$preset" || return 1
+    run_logged "building the simulator ($preset)" "$LOGS/build-sim-$preset.log" ninja -C "out/$preset" kv_sim sim_test || return 1
+  done
+}
+
 # --- shell tests -------------------------------------------------------------------------------------------------
 
 # The names of the file's tests that are asked for, without the file's own: "put_then_get".
@@ -175,7 +184,7 @@ list() {
     grep -hoE '^ *(TEST_CASE|TEST_CASE_FIXTURE|SCENARIO)\(.*"' -r --include='*_test.cc' "${ROOMS[@]}" -H |
       sed -E "s|^([a-z]+)/[^:]*: *[A-Z_]*\((.*, *)?\"(.*)\"|$tier/\1: \3|"
   done
-  for tier in blackbox lab vm; do
+  for tier in sim blackbox lab vm; do
     wants_tier "$tier" || continue
     for file in $(tier_files "$tier"); do bash "$file" --list; done
   done | while IFS= read -r file; do ! matches "$file" || say "$file"; done
@@ -228,6 +237,10 @@ main() {
   if wants_tier lint && ((${#patterns[@]} == 0)); then lint_tier; fi
   ! wants_tier unit || unit_tier unit release
   ! wants_tier asan || unit_tier asan asan
+  if wants_tier sim; then
+    build_step "the simulator" build_simulator || true
+    shell_tier sim 1 tests/sim/sim_test.sh
+  fi
   for tier in blackbox lab vm; do
     wants_tier "$tier" || continue
     if [[ ! $built ]]; then

@@ -96,7 +96,7 @@ test_watch_on_a_follower_sees_writes_of_others() {
 write_many() {
   local number
   for ((number = 1; number <= $2; ++number)); do
-    curl -s -m 10 -o /dev/null -w '%{http_code}\n' "$(keys "$1")/n/$number" -XPUT -d value=$number | grep -q '^20' &&
+    curl -s -m 10 -o /dev/null -w '%{http_code}\n' "$(keys "$1")/n/$number" -XPUT -d value="$number" | grep -q '^20' &&
       echo "$number" >>"$TMP/acknowledged"
   done
   return 0

@@ -34,7 +34,7 @@ test_wrong_usage() {
 
 test_every_command_has_help() {
   local command
-  for command in up down logs build test image shell bench lint fmt clean help; do
+  for command in up down logs build test image shell bench sim lint fmt clean help; do
     expect_match "$("$ROOT/dev" "$command" --help 2>&1)" "[Uu]sage: ./dev (COMMAND|$command)"
     expect_match "$("$ROOT/dev" --help)" "  $command |help"
   done

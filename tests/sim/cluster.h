@@ -43,6 +43,8 @@ struct Report {
   std::uint64_t changes = 0;    // of members
 };
 
+inline constexpr Nanoseconds kMaxSkew = 20 * kMillisecond;  // of a member's wall clock, either way
+
 class Cluster {
  public:
   Cluster(std::uint64_t seed, bool trace);

@@ -25,9 +25,7 @@ class SimJournal : public kv::Journal {
     kv::WalContent content = wal_.take_content();
     return {content.state, content.first_index, std::move(content.entries)};
   }
-  void save_state(const kv::HardState& state) override {
-    wal_.save_state(state);
-  }
+  void save_state(const kv::HardState& state) override { wal_.save_state(state); }
   void append(std::vector<kv::RaftEntry> entries, std::function<void()> done) override {
     queue_.push_back({std::move(entries), std::move(done)});
     write_soon();
@@ -155,7 +153,10 @@ struct Node::Run : kv::EngineHost {
                 .message_bytes = 500,
                 .trailing_entries = 20},
                {journal, *this, owner.clock_, owner.world_.random(),
-                [this](std::uint64_t to, std::string message) { node.hooks_.send(node.id_, to, std::move(message)); },
+                [this](std::uint64_t to, std::string message) {
+                  node.hooks_.send(node.id_, to, std::move(message));
+                  return true;
+                },
                 [this](base::Clock::Time time) { wake_at(time); },
                 [this](std::function<void()> work) { node.in_this_life(kMicrosecond, std::move(work)); }}) {
     replica.attach(engine);
@@ -230,16 +231,15 @@ void Node::boot() {
     run_->replica.announce_members();
   });
   if (!up()) return;
-  auto every = [this](Nanoseconds interval, auto work) {
-    auto again = std::make_shared<std::function<void()>>();
-    *again = [this, interval, work, again] {
-      work();
-      if (up()) in_this_life(interval, *again);
-    };
-    in_this_life(interval, *again);
-  };
-  every(kTick, [this] { run_->replica.tick(); });
-  every(kCheckpointInterval, [this] { save_checkpoint(); });
+  repeat(kTick, [this] { run_->replica.tick(); });
+  repeat(kCheckpointInterval, [this] { save_checkpoint(); });
+}
+
+void Node::repeat(Nanoseconds interval, std::function<void()> work) {
+  in_this_life(interval, [this, interval, work = std::move(work)] {
+    work();
+    if (up()) repeat(interval, work);
+  });
 }
 
 void Node::save_checkpoint() {
@@ -272,6 +272,10 @@ void Node::disconnected(std::uint64_t from) {
   in_this_life(0, [this, from] { run_->engine.disconnected(from); });
 }
 
+void Node::unreachable(std::uint64_t member) {
+  in_this_life(50 * kMillisecond, [this, member] { run_->engine.unreachable(member); });
+}
+
 void Node::in_this_life(Nanoseconds delay, std::function<void()> work) {
   world_.after(delay, [this, life = life_, work = std::move(work)]() mutable {
     if (life != life_ || !up()) return;
@@ -285,7 +289,8 @@ void Node::guarded(const std::function<void()>& work) {
   try {
     work();
   } catch (const std::runtime_error& error) {
-    if (dynamic_cast<const base::Error*>(&error) == nullptr && dynamic_cast<const kv::StorageFull*>(&error) == nullptr) throw;
+    if (dynamic_cast<const base::Error*>(&error) == nullptr && dynamic_cast<const kv::StorageFull*>(&error) == nullptr)
+      throw;
     world_.trace(std::format("{} ends: {}", id_, error.what()));
     ++life_;
     run_.reset();

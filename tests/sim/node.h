@@ -51,6 +51,7 @@ class Node {
   void forget_everything();  // the disk is replaced by an empty one
   void deliver(std::uint64_t from, const std::string& message);
   void disconnected(std::uint64_t from);
+  void unreachable(std::uint64_t member);
   // Time stands still for it: what comes meanwhile is handled at the end.
   void pause_until(Nanoseconds end) { paused_until_ = end; }
 
@@ -65,6 +66,7 @@ class Node {
   struct Run;
   // Runs `work` in this life of the node, not in a later one; later when it is paused.
   void in_this_life(Nanoseconds delay, std::function<void()> work);
+  void repeat(Nanoseconds interval, std::function<void()> work);
   void guarded(const std::function<void()>& work);
   void save_checkpoint();
 
