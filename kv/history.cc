@@ -9,7 +9,8 @@ namespace kv {
 namespace {
 
 std::size_t footprint(const std::string& event) {
-  return sizeof(event) + event.size();
+  constexpr std::size_t kObject = sizeof(std::string);
+  return kObject + event.size();
 }
 
 }  // namespace

@@ -34,9 +34,9 @@ class PeerTransport {
     std::function<void(std::uint64_t from, std::string message)> receive;
     std::function<void(std::uint64_t member)> disconnected;
     std::function<void(std::uint64_t member)> unreachable;  // none of its URLs has a listener
-    std::function<bool(std::uint64_t member)> removed;  // for good: it is told so
-    std::function<std::vector<Member>()> members;       // for those who join
-    std::function<void()> removed_ourselves;            // another member says that we were removed
+    std::function<bool(std::uint64_t member)> removed;      // for good: it is told so
+    std::function<std::vector<Member>()> members;           // for those who join
+    std::function<void()> removed_ourselves;                // another member says that we were removed
   };
 
   // `loop` and `stats` must outlive it.

@@ -108,12 +108,12 @@ class RaftEngine : public Engine {
 
   void deliver(std::uint64_t from, RaftMessage message);
   void deliver(std::uint64_t from, PeerPropose message);
-  void deliver(std::uint64_t from, PeerRefuse message);
+  void deliver(std::uint64_t from, const PeerRefuse& message);
   void deliver(std::uint64_t from, PeerReadRequest message);
   void deliver(std::uint64_t from, PeerReadAnswer message);
   void deliver(std::uint64_t from, PeerProbe message);
   void deliver(std::uint64_t from, PeerProbeAck message);
-  void deliver(std::uint64_t from, PeerSnapshotChunk message);
+  void deliver(std::uint64_t from, const PeerSnapshotChunk& message);
   void deliver(std::uint64_t from, PeerSnapshotAck message);
   void deliver(std::uint64_t from, PeerStateHash message);
 

@@ -142,9 +142,9 @@ void RaftEngine::deliver(std::uint64_t from, PeerSnapshotAck message) {
   }
 }
 
-void RaftEngine::deliver(std::uint64_t from, PeerSnapshotChunk message) {
+void RaftEngine::deliver(std::uint64_t from, const PeerSnapshotChunk& message) {
   if (message.term < core_.term() || message.base.index <= applied_) return;
-  if (auto ack = receiver_.take(from, std::move(message))) io_.send(from, encode(PeerMessage(*ack)));
+  if (auto ack = receiver_.take(from, message)) io_.send(from, encode(PeerMessage(*ack)));
   if (auto snapshot = receiver_.take_whole()) install(*snapshot);
 }
 

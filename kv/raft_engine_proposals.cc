@@ -111,7 +111,7 @@ void RaftEngine::deliver(std::uint64_t from, PeerPropose message) {
   flush_queue();
 }
 
-void RaftEngine::deliver(std::uint64_t, PeerRefuse message) {
+void RaftEngine::deliver(std::uint64_t, const PeerRefuse& message) {
   for (std::uint64_t ticket : message.tickets) {
     auto pending = pending_.find(ticket);
     if (pending == pending_.end() || pending->second.stage != Stage::kForwarded) continue;

@@ -68,7 +68,7 @@ std::vector<std::pair<std::uint64_t, PeerSnapshotChunk>> SnapshotSenders::to_rep
   return pieces;
 }
 
-std::optional<PeerSnapshotAck> SnapshotReceiver::take(std::uint64_t from, PeerSnapshotChunk chunk) {
+std::optional<PeerSnapshotAck> SnapshotReceiver::take(std::uint64_t from, const PeerSnapshotChunk& chunk) {
   // Its last acknowledgement was lost.
   if (from == done_from_ && chunk.stream == done_stream_) return PeerSnapshotAck{chunk.stream, UINT64_MAX};
   if (chunk.offset == 0 && (from != from_ || chunk.stream != stream_)) {

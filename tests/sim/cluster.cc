@@ -316,7 +316,7 @@ void Cluster::change_members() {
   });
 }
 
-void Cluster::write_until_done(kv::Command command, std::function<void()> then) {
+void Cluster::write_until_done(const kv::Command& command, const std::function<void()>& then) {
   auto again = [this, command, then] {
     world_.after(300 * kMillisecond, [this, command, then] { write_until_done(command, then); });
   };

@@ -72,7 +72,7 @@ class Cluster {
   void crash(Node& node);
   void replace(Node& node);
   void change_members();
-  void write_until_done(kv::Command command, std::function<void()> then);
+  void write_until_done(const kv::Command& command, const std::function<void()>& then);
 
   void watch(Node& node);
   void check_applied(Node& node, const kv::LogEntry& entry);
