@@ -33,7 +33,9 @@ Unit hello.service launched on $(legend)"
     $'UNIT\t\tMACHINE\t\t\tACTIVE\tSUB\nhello.service\t'"$(legend)"$'\tactive\trunning'
   expect_match "$(lab_run a fleetctl status hello)" "Loaded: loaded \(/run/systemd/system/hello.service; linked-runtime"
   expect_match "$(lab_run a fleetctl status hello)" "Active: active \(running\)"
-  expect_match "$(lab_run a systemctl status schedd)" "Status: \"1 units here, leading\""
+  # It tells systemd at its next round.
+  status_says() { lab_run a systemctl status schedd | grep -qF "Status: \"1 units here, leading\""; }
+  wait_until 10 status_says
 
   expect_eq "$(lab_run a fleetctl stop hello 2>"$TMP/said")" "Unit hello.service loaded on $(legend)"
   expect_eq "$(cat "$TMP/said")" "Successfully stopped units [hello.service]."
