@@ -44,17 +44,20 @@ class Search {
   }
 
   bool possible() { return extend(0, {}); }
-  bool gave_up() const { return seen_.size() >= kMaxMemories; }
+  bool gave_up() const { return remembered_ >= kMaxRemembered; }
 
  private:
-  static constexpr std::size_t kMaxMemories = 200'000;
+  static constexpr std::size_t kMaxRemembered = 1'000'000;  // calls, in all memories
   using Memory = std::pair<std::vector<std::size_t>, State>;
 
   // All answered calls before `first` are done.
   bool extend(std::size_t first, const State& state) {
     while (first < answered_.size() && done_[first]) ++first;
     if (first == answered_.size()) return true;
-    if (gave_up() || !seen_.insert(memory(first, state)).second) return false;
+    if (gave_up()) return false;
+    const auto [known, fresh] = seen_.insert(memory(first, state));
+    if (!fresh) return false;
+    remembered_ += known->first.size();
     std::int64_t first_return = answered_[first].returned;
     for (std::size_t i = first; i < answered_.size() && answered_[i].called <= first_return; ++i) {
       if (!done_[i]) first_return = std::min(first_return, answered_[i].returned);
@@ -94,6 +97,7 @@ class Search {
   std::vector<bool> done_;
   std::vector<bool> open_done_;
   std::set<Memory> seen_;
+  std::size_t remembered_ = 0;
 };
 
 std::string text_of(const Call& call) {

@@ -36,7 +36,7 @@ test_seeds_that_found_something() {
 }
 
 test_under_the_sanitizers() {
-  sim asan 1000 8
+  sim asan 1000 6 --seconds 10
 }
 
 test_wrong_options() {
