@@ -257,7 +257,7 @@ void Cluster::replace(Node& node) {
   // With a quorum that does not need it, or the cluster is gone for good.
   std::size_t up = static_cast<std::size_t>(
       std::ranges::count_if(members_, [this](std::uint64_t id) { return nodes_.at(id)->up(); }));
-  if (members_.size() < 3 || up < members_.size()) return;
+  if (members_.size() < 3 || up < members_.size() || voters() < members_.size()) return;
   changing_ = true;
   ++report_.changes;
   const std::uint64_t old = node.id();
@@ -279,6 +279,17 @@ void Cluster::replace(Node& node) {
       world_.after(5 * kSecond, [this] { changing_ = false; });
     });
   });
+}
+
+// As the leader has it; 0 without one.
+std::size_t Cluster::voters() const {
+  for (std::uint64_t id : members_) {
+    const Node& node = *nodes_.at(id);
+    if (!node.up() || node.engine().core().role() != kv::RaftRole::kLeader) continue;
+    const kv::RaftConfiguration configuration = node.engine().core().configuration();
+    return static_cast<std::size_t>(std::ranges::count_if(configuration, &kv::RaftServer::voter));
+  }
+  return 0;
 }
 
 void Cluster::change_members() {

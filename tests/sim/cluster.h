@@ -72,6 +72,7 @@ class Cluster {
   void crash(Node& node);
   void replace(Node& node);
   void change_members();
+  std::size_t voters() const;
   void write_until_done(const kv::Command& command, const std::function<void()>& then);
 
   void watch(Node& node);

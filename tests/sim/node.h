@@ -57,7 +57,7 @@ class Node {
 
   SimDisk& disk() { return disk_; }
   kv::Replica& replica();
-  kv::RaftEngine& engine();
+  kv::RaftEngine& engine() const;
 
   Nanoseconds write_delay_low = 50 * kMicrosecond;
   Nanoseconds write_delay_high = 2 * kMillisecond;
