@@ -16,7 +16,7 @@ namespace base {
 struct Option {
   std::string_view name;                       // without dashes: "listen-client-urls"
   char letter = 0;                             // 'l' for -l, 0 for none
-  std::string_view value = {};                 // placeholder of its value in the help: "URL"; empty: a flag
+  std::string_view value = {};                 // what its value is called in the help: "URL"; empty: a flag
   std::string_view help;                       // one sentence, no full stop
   std::string_view fallback = {};              // default value, shown in the help; empty: none
   std::string_view environment = {};           // variable that sets it when it is not on the command line

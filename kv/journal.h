@@ -10,12 +10,6 @@
 
 namespace kv {
 
-struct JournalContent {
-  HardState state;
-  std::uint64_t first_index = 1;  // the first entry is, or will be, this one
-  std::vector<RaftEntry> entries = {};
-};
-
 // Owner's thread. Callbacks are posted there, in the order of the calls. When the disk fails, the owner is told by what
 // the journal was built with, and nothing more is called back: the process must end.
 class Journal {
@@ -23,7 +17,7 @@ class Journal {
   virtual ~Journal() = default;
 
   // What the disk holds; once, before everything else.
-  virtual JournalContent take_content() = 0;
+  virtual LogContent take_content() = 0;
 
   // Durable when it returns, whatever still waits to be written.
   virtual void save_state(const HardState& state) = 0;

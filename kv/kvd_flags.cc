@@ -26,10 +26,10 @@ std::string_view kept(std::string text) {
   return texts.emplace_back(std::move(text));
 }
 
-KvdFlag value(std::string_view name, std::string_view placeholder, std::string_view help,
+KvdFlag value(std::string_view name, std::string_view value_name, std::string_view help,
               std::string_view fallback = {}) {
   KvdFlag flag;
-  flag.option = {.name = name, .value = placeholder, .help = help, .fallback = fallback};
+  flag.option = {.name = name, .value = value_name, .help = help, .fallback = fallback};
   return flag;
 }
 
@@ -44,10 +44,9 @@ KvdFlag truth(std::string_view name, std::string_view help, std::string_view fal
   return value(name, {}, help, fallback);
 }
 
-KvdFlag unused(Use use, std::string_view name, std::string_view placeholder, std::string_view why,
+KvdFlag unused(Use use, std::string_view name, std::string_view value_name, std::string_view why,
                std::vector<std::string_view> harmless = {}) {
-  KvdFlag flag =
-      value(name, placeholder, kept((use == Use::kIgnored ? "no effect: " : "refused: ") + std::string(why)));
+  KvdFlag flag = value(name, value_name, kept((use == Use::kIgnored ? "no effect: " : "refused: ") + std::string(why)));
   flag.use = use;
   flag.why = why;
   flag.harmless = std::move(harmless);
@@ -142,9 +141,9 @@ void add_refused_flags(std::vector<KvdFlag>& all) {
 }
 
 void add_ignored_flags(std::vector<KvdFlag>& all) {
-  auto add = [&](std::string_view name, std::string_view placeholder, std::string_view why,
+  auto add = [&](std::string_view name, std::string_view value_name, std::string_view why,
                  std::vector<std::string_view> harmless = {}) {
-    all.push_back(unused(Use::kIgnored, name, placeholder, why, std::move(harmless)));
+    all.push_back(unused(Use::kIgnored, name, value_name, why, std::move(harmless)));
   };
   add("snapshot-count", "NUMBER", "the state is written once a second");
   add("quota-backend-bytes", "BYTES", "the size of the data has no limit but the disk's");

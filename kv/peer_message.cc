@@ -18,7 +18,6 @@ enum class Tag : std::uint8_t {
   kProbeAck = 7,
   kSnapshotChunk = 8,
   kSnapshotAck = 9,
-  kStateHash = 10,
 };
 
 constexpr std::uint8_t kDisruptLeader = 1;
@@ -68,7 +67,6 @@ struct Encoder {
     out.text(m.data);
   }
   void operator()(const PeerSnapshotAck& m) { pair(Tag::kSnapshotAck, m.stream, m.offset); }
-  void operator()(const PeerStateHash& m) { pair(Tag::kStateHash, m.index, m.hash); }
 
   void pair(Tag kind, std::uint64_t first, std::uint64_t second) {
     tag(kind);
@@ -177,9 +175,6 @@ PeerMessage decode_peer_message(std::string_view bytes) {
       break;
     case Tag::kSnapshotAck:
       message = read_pair<PeerSnapshotAck>(in);
-      break;
-    case Tag::kStateHash:
-      message = read_pair<PeerStateHash>(in);
       break;
     default:
       in.fail("unknown message");

@@ -1,6 +1,6 @@
 #pragma once
 // What members say to each other (docs/formats/kv-peer.md): Raft's messages, and what goes above them: proposals on
-// their way to the leader, the probes behind fresh reads, snapshots in pieces, hashes of the state.
+// their way to the leader, the probes behind fresh reads, snapshots in pieces.
 
 #include <cstdint>
 #include <string>
@@ -82,16 +82,8 @@ struct PeerSnapshotAck {
   bool operator==(const PeerSnapshotAck&) const = default;
 };
 
-// The state at an index that every member passes.
-struct PeerStateHash {
-  std::uint64_t index = 0;
-  std::uint64_t hash = 0;
-
-  bool operator==(const PeerStateHash&) const = default;
-};
-
 using PeerMessage = std::variant<RaftMessage, PeerPropose, PeerRefuse, PeerReadRequest, PeerReadAnswer, PeerProbe,
-                                 PeerProbeAck, PeerSnapshotChunk, PeerSnapshotAck, PeerStateHash>;
+                                 PeerProbeAck, PeerSnapshotChunk, PeerSnapshotAck>;
 
 inline constexpr std::size_t kMaxPeerMessage = 32 * 1024 * 1024;  // bytes; a longer one is damage
 

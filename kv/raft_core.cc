@@ -57,6 +57,13 @@ RaftConfiguration latest_configuration(const RaftBase& base, const std::vector<R
   return base.configuration;
 }
 
+// libraft lets the only voter lead without a new term. Entries that it had sent to learners and not yet written when it
+// crashed would then have twins of the same term; so its leadership begins as every other one, with a term of its own.
+bool is_only_voter(const RaftConfiguration& configuration, std::uint64_t id) {
+  return std::ranges::count_if(configuration, &RaftServer::voter) == 1 &&
+         std::ranges::find(configuration, RaftServer{id, true}) != configuration.end();
+}
+
 RaftMessage message_of(const raft_shim_message& shim) {
   RaftMessage message;
   message.kind = static_cast<MessageKind>(shim.type);
@@ -129,8 +136,7 @@ RaftUpdate RaftCore::start(std::uint64_t now, const HardState& hard_state, const
   ShimEntries shim(entries);
   ShimBase snapshot(base);
   const RaftConfiguration active = latest_configuration(base, entries);
-  const bool alone = std::ranges::count_if(active, &RaftServer::voter) == 1 &&
-                     std::ranges::find(active, RaftServer{id_, true}) != active.end();
+  const bool alone = is_only_voter(active, id_);
   const HardState state = alone ? HardState{hard_state.term + 1, id_} : hard_state;
   std::uint64_t first = entries.empty() ? base.index + 1 : entries.front().index;
   raft_shim_update update{};
@@ -139,14 +145,6 @@ RaftUpdate RaftCore::start(std::uint64_t now, const HardState& hard_state, const
   RaftUpdate out = collect(code, update, "start");
   out.hard_state = out.hard_state || alone;
   return out;
-}
-
-// libraft lets the only voter lead without a new term. Entries that it had sent to learners and not yet written when it
-// crashed would then have twins of the same term; so its leadership begins as every other one, with a term of its own.
-bool RaftCore::only_voter() const {
-  const RaftConfiguration now = configuration();
-  return std::ranges::count_if(now, &RaftServer::voter) == 1 &&
-         std::ranges::find(now, RaftServer{id_, true}) != now.end();
 }
 
 RaftUpdate RaftCore::receive(std::uint64_t now, const RaftMessage& message) {
@@ -214,7 +212,7 @@ RaftUpdate RaftCore::compacted(std::uint64_t now, const RaftBase& base, std::uin
 }
 
 RaftUpdate RaftCore::timed_out(std::uint64_t now) {
-  const bool alone = role() == RaftRole::kFollower && only_voter();
+  const bool alone = role() == RaftRole::kFollower && is_only_voter(configuration(), id_);
   if (alone) raft_shim_begin_term(shim_);
   raft_shim_update update{};
   RaftUpdate out = collect(raft_shim_timeout(shim_, now, &update), update, "time out");

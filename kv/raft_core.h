@@ -100,7 +100,6 @@ class RaftCore {
   static std::vector<RaftMessage> split_at_configurations(RaftMessage message);
 
  private:
-  bool only_voter() const;
   RaftUpdate collect(int code, const raft_shim_update& update, const char* what);
 
   std::uint64_t id_;

@@ -36,7 +36,7 @@ std::uint64_t RaftEngine::now_ms() const {
 // --- start
 
 void RaftEngine::start(const RaftBase& applied) {
-  JournalContent content = io_.journal.take_content();
+  LogContent content = io_.journal.take_content();
   std::vector<RaftEntry>& entries = content.entries;
   const std::uint64_t last = content.first_index + entries.size() - 1;
   const bool held = applied.index >= content.first_index && applied.index <= last;

@@ -115,7 +115,6 @@ class RaftEngine : public Engine {
   void deliver(std::uint64_t from, PeerProbeAck message);
   void deliver(std::uint64_t from, const PeerSnapshotChunk& message);
   void deliver(std::uint64_t from, PeerSnapshotAck message);
-  void deliver(std::uint64_t from, PeerStateHash message);
 
   void send_raft(RaftMessage message);
   void send_append(RaftMessage message);

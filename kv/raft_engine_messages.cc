@@ -168,8 +168,6 @@ void RaftEngine::install(const ReceivedSnapshot& snapshot) {
   if (wanted) carry_out(core_.snapshot_installed(now_ms(), base), {});
 }
 
-void RaftEngine::deliver(std::uint64_t, PeerStateHash) {}
-
 // Members that miss the leader at the same time stand for election one after the other.
 void RaftEngine::unreachable(std::uint64_t member) {
   if (member != seen_leader_ || core_.role() != RaftRole::kFollower) return;

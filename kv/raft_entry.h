@@ -53,6 +53,13 @@ struct HardState {
   bool operator==(const HardState&) const = default;
 };
 
+// What a log on the disk holds at the start.
+struct LogContent {
+  HardState state;
+  std::uint64_t first_index = 1;  // the first entry is, or will be, this one
+  std::vector<RaftEntry> entries = {};
+};
+
 enum class MessageKind : std::uint8_t {
   kAppend = 1,
   kAppendResult = 2,

@@ -31,13 +31,6 @@ struct WalLimits {
   std::uint64_t fill_step = 1024 * 1024;  // the next segment is prepared by so much with each write
 };
 
-// What the log holds at the start.
-struct WalContent {
-  HardState state;
-  std::uint64_t first_index = 1;  // the first entry is, or will be, this one
-  std::vector<RaftEntry> entries = {};
-};
-
 class Wal {
  public:
   // True when the storage has a log.
@@ -52,7 +45,7 @@ class Wal {
 
   const WalIdentity& identity() const { return identity_; }
   // What was read; once.
-  WalContent take_content() { return std::move(content_); }
+  LogContent take_content() { return std::move(content_); }
 
   void save_state(const HardState& state);
   // Entries at or above the first one's index are void from here on. REQUIRES: not empty, without a gap.
@@ -87,7 +80,7 @@ class Wal {
   base::Random& random_;
   WalLimits limits_;
   WalIdentity identity_;
-  WalContent content_;
+  LogContent content_;
   HardState state_;
   std::uint64_t next_index_ = 1;
 

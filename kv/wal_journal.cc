@@ -25,9 +25,8 @@ WalJournal::~WalJournal() {
   thread_.join();
 }
 
-JournalContent WalJournal::take_content() {
-  WalContent content = wal_.take_content();
-  return {content.state, content.first_index, std::move(content.entries)};
+LogContent WalJournal::take_content() {
+  return wal_.take_content();
 }
 
 void WalJournal::append(std::vector<RaftEntry> entries, std::function<void()> done) {

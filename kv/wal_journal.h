@@ -20,7 +20,7 @@ class WalJournal : public Journal {
   WalJournal(Wal& wal, Post post, std::function<void(const std::string&)> failed);
   ~WalJournal() override;  // writes what was appended, as far as the disk lets it
 
-  JournalContent take_content() override;
+  LogContent take_content() override;
   void save_state(const HardState& state) override;
   void append(std::vector<RaftEntry> entries, std::function<void()> done) override;
   void reset(std::uint64_t index) override;

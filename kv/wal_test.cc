@@ -15,7 +15,7 @@ kv::RaftEntry entry(std::uint64_t index, std::uint64_t term, std::string data) {
   return {index, term, kv::EntryKind::kCommand, std::make_shared<const std::string>(std::move(data))};
 }
 
-std::string text_of(const kv::WalContent& content) {
+std::string text_of(const kv::LogContent& content) {
   std::string text = std::format("term {} vote {}:", content.state.term, content.state.voted_for);
   for (const kv::RaftEntry& one : content.entries) text += std::format(" {}/{}={}", one.index, one.term, one.bytes());
   return text;
@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(WalFixture, "wal: it grows over segments, forgets the old ones
     wal.forget(250);
     CHECK(wal.size() < 4 * 4096);
   }
-  kv::WalContent content = open().take_content();
+  kv::LogContent content = open().take_content();
   CHECK(content.state == kv::HardState{9, 1});
   CHECK(content.first_index <= 251);
   CHECK(content.first_index > 150);
@@ -116,7 +116,7 @@ TEST_CASE_FIXTURE(WalFixture, "wal: after a reset it begins behind the snapshot"
     wal.reset(50);
     wal.append({entry(51, 4, "c")});
   }
-  kv::WalContent content = open().take_content();
+  kv::LogContent content = open().take_content();
   CHECK(content.first_index == 51);
   CHECK(text_of(content) == "term 0 vote 0: 51/4=c");
 }

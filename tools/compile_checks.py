@@ -79,9 +79,9 @@ class Sources:
         return self.texts[path]
 
     def closure(self, path):
-        seen, todo = {}, [path]
-        while todo:
-            name = todo.pop()
+        seen, unread = {}, [path]
+        while unread:
+            name = unread.pop()
             if name in seen:
                 continue
             text = self.text(name)
@@ -90,7 +90,7 @@ class Sources:
             seen[name] = text
             for include in INCLUDE.findall(text):
                 include = include.decode(errors="replace")
-                todo += [include, os.path.normpath(os.path.join(os.path.dirname(name), include))]
+                unread += [include, os.path.normpath(os.path.join(os.path.dirname(name), include))]
         return b"".join(hash_of(name, seen[name]).encode() for name in sorted(seen))
 
 

@@ -46,7 +46,6 @@ void Cluster::choose_faults() {
              .slow_disk = some(10),
              .full_disk = some(5),
              .failed_sync = some(3),
-             .rot = some(2),
              .lost_disk = some(3),
              .transfer = some(10),
              .members = some(8)};

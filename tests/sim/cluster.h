@@ -27,7 +27,6 @@ struct Faults {
   std::uint64_t slow_disk = 0;
   std::uint64_t full_disk = 0;
   std::uint64_t failed_sync = 0;
-  std::uint64_t rot = 0;
   std::uint64_t lost_disk = 0;
   std::uint64_t transfer = 0;
   std::uint64_t members = 0;  // one more, one less

@@ -79,16 +79,6 @@ void SimDisk::power_cut() {
   }
 }
 
-bool SimDisk::rot() {
-  if (files_.empty()) return false;
-  auto file = files_.begin();
-  std::advance(file, static_cast<std::ptrdiff_t>(world_.random().below(files_.size())));
-  std::string& bytes = file->second->durable;
-  if (bytes.empty()) return false;
-  bytes[world_.random().below(bytes.size())] ^= static_cast<char>(1 << world_.random().below(8));
-  return true;
-}
-
 void SimDisk::wipe() {
   files_.clear();
 }

@@ -1,6 +1,6 @@
 #pragma once
 // A disk that forgets: what was written and not synced is lost, kept, or torn at the size of a sector when the power
-// goes; bits rot, space ends, a flush fails.
+// goes; space ends, a flush fails.
 
 #include <cstdint>
 #include <map>
@@ -28,8 +28,6 @@ class SimDisk : public kv::Storage {
 
   // The power goes: what was not synced is lost, sector by sector as chance has it.
   void power_cut();
-  // Turns a bit somewhere in what is durable. False when there is nothing.
-  bool rot();
   void wipe();
 
   std::vector<std::string> list() override;

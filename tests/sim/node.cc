@@ -21,10 +21,7 @@ class SimJournal : public kv::Journal {
   SimJournal(SimDisk& disk, base::Random& random, Later later)
       : wal_(disk, random, kSmallSegments), later_(std::move(later)) {}
 
-  kv::JournalContent take_content() override {
-    kv::WalContent content = wal_.take_content();
-    return {content.state, content.first_index, std::move(content.entries)};
-  }
+  kv::LogContent take_content() override { return wal_.take_content(); }
   void save_state(const kv::HardState& state) override { wal_.save_state(state); }
   void append(std::vector<kv::RaftEntry> entries, std::function<void()> done) override {
     queue_.push_back({std::move(entries), std::move(done)});
