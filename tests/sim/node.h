@@ -21,7 +21,7 @@ struct SimCheckpoint {
   kv::RaftBase base;
   kv::Position position;
   std::map<std::string, kv::NodeRow> nodes;
-  std::map<std::uint64_t, kv::EventPtr> events;
+  std::map<std::uint64_t, std::string> events;
 
   void apply(const kv::StoreChanges& changes, const kv::RaftBase& at);
   void replace(const kv::StoreImage& image, const kv::RaftBase& at);
