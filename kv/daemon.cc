@@ -126,10 +126,10 @@ Wal Daemon::open_log() {
 
 PeerTransport::Callbacks Daemon::transport_callbacks() {
   PeerTransport::Callbacks callbacks;
-  callbacks.receive = [this](std::uint64_t from, const std::string& message) {
+  callbacks.receive = [this](std::uint64_t from, PeerMessage message) {
     guarded([&] {
       // A member that is not (or no more) in the cluster has no say in it.
-      if (!is_removed_member(store_, from)) engine_.receive(from, message);
+      if (!is_removed_member(store_, from)) engine_.receive(from, std::move(message));
     });
   };
   callbacks.disconnected = [this](std::uint64_t member) { guarded([&] { engine_.disconnected(member); }); };

@@ -7,6 +7,7 @@
 #include <format>
 
 #include "base/error.h"
+#include "kv/state_digest.h"
 #include "kv/view.h"
 
 namespace kv {
@@ -37,8 +38,8 @@ void count(const Result& result, std::uint64_t& success, std::uint64_t& fail) {
 }  // namespace
 
 Store::Store(HistoryLimits limits) : history_(limits) {
-  tree_.add_directory(tree_.root(), "0");
-  tree_.add_directory(tree_.root(), "1");
+  tree_.touch(tree_.add_directory(tree_.root(), "0"));
+  tree_.touch(tree_.add_directory(tree_.root(), "1"));
 }
 
 Applied Store::apply(const Command& command, std::uint64_t log_index, std::uint64_t term) {
@@ -167,6 +168,7 @@ TreeNode& Store::make_node(const Command& command, const std::string& key, TreeN
     if (child == parent->children->end()) {
       parent = &tree_.add_directory(*parent, name);
       parent->created_index = parent->modified_index = index;
+      tree_.touch(*parent);
     } else {
       parent = child->second.get();
     }
@@ -304,39 +306,10 @@ std::optional<std::int64_t> Store::next_expiry() const {
   return node == nullptr ? std::nullopt : std::optional(node->expires_at);
 }
 
-namespace {
-
-// FNV-1a, 64 bits.
-struct Digest {
-  std::uint64_t value = 0xcbf29ce484222325;
-
-  void add(std::string_view bytes) {
-    for (char byte : bytes) value = (value ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  }
-  void add(std::uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) value = (value ^ (number >> shift & 0xff)) * 0x100000001b3;
-  }
-  void add(const TreeNode& node) {
-    add(node.name);
-    add(node.value);
-    add(node.created_index);
-    add(node.modified_index);
-    add(static_cast<std::uint64_t>(node.expires_at));
-    if (!node.directory()) return;
-    add(node.children->size());
-    for (const auto& [name, child] : *node.children) add(*child);
-  }
-};
-
-}  // namespace
-
 std::uint64_t Store::digest() const {
-  Digest digest;
-  digest.add(position_.revision);
-  digest.add(position_.applied_index);
-  digest.add(position_.applied_term);
-  digest.add(tree_.root());
-  return digest.value;
+  StateHash hash;
+  hash.add(position_.revision).add(position_.applied_index).add(position_.applied_term).add(tree_.digest());
+  return hash.value();
 }
 
 StoreChanges Store::take_changes() {
@@ -381,7 +354,7 @@ void Store::fill(StoreImage image) {
                                      : tree_.add_file(*parent, name, std::move(row.value));
     node.created_index = row.created_index;
     node.modified_index = row.modified_index;
-    if (row.expires_at != 0) tree_.set_expiry(node, row.expires_at);
+    tree_.set_expiry(node, row.expires_at);
   }
   for (const std::string& bytes : image.events) {
     StoreEvent event = decode_event(bytes);

@@ -191,6 +191,8 @@ struct Node::Run : kv::EngineHost {
     replica.install_snapshot(base, state);
   }
 
+  void mark_heard(std::uint64_t member, const kv::StateMark& mark) override { replica.mark_heard(member, mark); }
+
   Node& node;
   SimJournal journal;
   kv::Store store;
@@ -260,6 +262,13 @@ void Node::crash(bool tear) {
   run_.reset();
 }
 
+void Node::rot() {
+  save_checkpoint();
+  kv::StoreImage image = checkpoint_.image();
+  image.nodes.push_back({.path = "/1/rot", .value = "rot", .created_index = 1, .modified_index = 1});
+  run_->store.restore(std::move(image));
+}
+
 void Node::forget_everything() {
   crash(false);
   disk_.wipe();
@@ -267,7 +276,7 @@ void Node::forget_everything() {
 }
 
 void Node::deliver(std::uint64_t from, const std::string& message) {
-  in_this_life(0, [this, from, message] { run_->engine.receive(from, message); });
+  in_this_life(0, [this, from, message] { run_->engine.receive(from, kv::decode_peer_message(message)); });
 }
 
 void Node::disconnected(std::uint64_t from) {
