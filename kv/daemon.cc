@@ -66,7 +66,7 @@ Daemon::Daemon(KvdOptions options)
       journal_(
           log_, [this](std::function<void()> work) { loop_.post(std::move(work)); },
           [this](const std::string& reason) { fail(reason); }),
-      checkpoint_(data_dir_.file("store.db")),
+      checkpoint_(data_dir_.file("store.db"), log_.identity()),
       replica_(store_, base::system_clock(), replica_limits(options_)),
       engine_(engine_options(options_, log_.identity().member_id),
               {journal_, replica_, base::system_clock(), base::system_random(),
