@@ -45,7 +45,7 @@ RaftEngineOptions engine_options(const KvdOptions& kvd, std::uint64_t member_id)
 }
 
 ReplicaLimits replica_limits(const KvdOptions& kvd) {
-  return {.request_timeout = std::chrono::seconds(5) + 2 * kvd.election_timeout};
+  return {.request_timeout = std::chrono::seconds(5) + 2 * kvd.election_timeout, .quota_bytes = kvd.quota_bytes};
 }
 
 base::HttpClientOptions peer_client_options(const std::shared_ptr<base::TlsContexts>& tls) {

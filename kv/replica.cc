@@ -1,6 +1,7 @@
 #include "kv/replica.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "kv/members.h"
 #include "kv/store_image.h"
 
@@ -40,9 +41,11 @@ std::int64_t wall_nanoseconds(const base::Clock& clock) {
 }
 
 Replica::Replica(Store& store, const base::Clock& clock, ReplicaLimits limits)
-    : store_(store), clock_(clock), limits_(limits) {}
+    : store_(store), clock_(clock), limits_(limits), quota_(limits.quota_bytes) {}
 
 void Replica::write(const Command& command, Done done) {
+  note_size();
+  if (quota_.refuses(command)) return done(internal_error("etcdserver: mvcc: database space exceeded"));
   std::uint64_t ticket = ++last_ticket_;
   writes_.emplace(ticket, Waiting<Done>{std::move(done), clock_.now() + limits_.request_timeout});
   engine_->propose(encode(command), ticket);
@@ -68,7 +71,12 @@ void Replica::tick() {
     ++counters_.timed_out;
     fresh(timeout_error());
   }
+  note_size();
   propose_expiry(wall_nanoseconds(clock_));
+}
+
+void Replica::note_size() {
+  if (const std::string line = quota_.note(store_.bytes()); !line.empty()) base::log_warning("{}", line);
 }
 
 // On a full disk the command is proposed even with nothing to expire: its fate tells when there is space again.
@@ -88,6 +96,7 @@ void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
   ++counters_.committed;
   if (entry.command.empty()) return store_.skip(entry.index, entry.term);
   Applied applied = store_.apply(decode_command(entry.command), entry.index, entry.term);
+  note_size();
   bool members = false;
   for (const EventPtr& event : applied.events) {
     watches_.notify(event);
@@ -136,6 +145,7 @@ void Replica::install_snapshot(const RaftBase& base, std::string_view state) {
   const std::uint64_t seen = store_.revision();
   snapshots_.keep(image, base);
   store_.restore(std::move(image));
+  note_size();
   if (store_.history().empty() || store_.history().first_index() > seen + 1) {
     watches_.clear();
   } else {

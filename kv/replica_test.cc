@@ -110,6 +110,35 @@ TEST_CASE_FIXTURE(ReplicaFixture, "replica: a full disk is noticed, tried again 
   CHECK_FALSE(replica.disk_full());
 }
 
+TEST_CASE("replica: above the quota a write is refused before it is proposed, until enough is removed") {
+  base::ManualClock clock{base::Clock::WallTime(std::chrono::seconds(1'700'000'000))};
+  kv::Store store;
+  kv::Replica replica(store, clock, {.quota_bytes = store.bytes() + 2000});
+  HeldEngine engine;
+  engine.host = &replica;
+  replica.attach(engine);
+  std::vector<std::string> answers;
+  auto write = [&](const kv::Command& command) {
+    replica.write(command, [&](const kv::Result& result) {
+      auto* error = std::get_if<kv::StoreError>(&result);
+      answers.push_back(error == nullptr ? "ok" : error->cause);
+    });
+  };
+  write({.key = "/1/large", .value = std::string(1500, 'x')});
+  write({.key = "/1/one-more", .value = std::string(1500, 'x')});
+  CHECK(engine.proposals.size() == 2);
+  engine.commit_all();
+  CHECK(replica.quota().exceeded());
+  write({.key = "/1/small", .value = "x"});
+  CHECK(engine.proposals.empty());
+  write({.operation = kv::Operation::kDelete, .key = "/1/large"});
+  engine.commit_all();
+  CHECK_FALSE(replica.quota().exceeded());
+  write({.key = "/1/small", .value = "x"});
+  engine.commit_all();
+  CHECK(answers == std::vector<std::string>{"ok", "ok", "etcdserver: mvcc: database space exceeded", "ok", "ok"});
+}
+
 TEST_CASE_FIXTURE(ReplicaFixture, "replica: the engine is told who the members are") {
   replica.write(kv::create_member({.id = 0xab, .peer_urls = {"http://a:2380"}}), [](const kv::Result&) {});
   engine.commit_all();

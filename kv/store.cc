@@ -184,7 +184,7 @@ Result Store::update(const Command& command) {
   if (node.directory()) {
     event.node.directory = true;  // only its TTL changes: modified_index stays, as in etcd
   } else {
-    if (!command.refresh) node.value = command.value;
+    if (!command.refresh) tree_.set_value(node, command.value);
     node.modified_index = index;
     event.node.value = node.value;
   }
@@ -205,7 +205,7 @@ Result Store::compare_and_swap(const Command& command) {
   const std::uint64_t index = position_.revision + 1;
   StoreEvent event = event_of(EventAction::kCompareAndSwap, command.key, index, node.created_index);
   event.previous = view_of(node, command.key, Depth::kNode, command.time);
-  if (!command.refresh) node.value = command.value;
+  if (!command.refresh) tree_.set_value(node, command.value);
   node.modified_index = index;
   tree_.set_expiry(node, sane_expiry(command.expires_at));
   event.node.value = node.value;

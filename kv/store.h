@@ -107,6 +107,7 @@ class Store {
   std::uint64_t revision() const { return position_.revision; }
   const Position& position() const { return position_; }
   std::size_t node_count() const { return tree_.size(); }
+  std::uint64_t bytes() const { return tree_.bytes(); }  // of the nodes, without the history
   std::optional<std::int64_t> next_expiry() const;
 
   // Each moves when something below changes: the members (/0/members, /0/removed_members), users and roles (/2).

@@ -40,12 +40,13 @@ TreeNode& Tree::add(TreeNode& parent, std::string_view name) {
   node.name = name;
   node.parent = &parent;
   ++size_;
+  bytes_ += kNodeBytes + name.size();
   return node;
 }
 
 TreeNode& Tree::add_file(TreeNode& parent, std::string_view name, std::string value) {
   TreeNode& node = add(parent, name);
-  node.value = std::move(value);
+  set_value(node, std::move(value));
   touch(node);
   return node;
 }
@@ -59,6 +60,7 @@ TreeNode& Tree::add_directory(TreeNode& parent, std::string_view name) {
 
 void Tree::forget(const TreeNode& node, const std::string& path) {
   --size_;
+  bytes_ -= kNodeBytes + node.name.size() + node.value.size();
   touched_.insert(path);
   if (node.expires_at != 0) expiries_.erase({node.expires_at, path});
   if (!node.directory()) return;
@@ -69,6 +71,11 @@ void Tree::remove(TreeNode& node) {
   assert(node.parent != nullptr);
   forget(node, node.path());
   node.parent->children->erase(node.parent->children->find(node.name));
+}
+
+void Tree::set_value(TreeNode& node, std::string value) {
+  bytes_ += value.size() - node.value.size();
+  node.value = std::move(value);
 }
 
 void Tree::set_expiry(TreeNode& node, std::int64_t expires_at) {

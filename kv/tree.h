@@ -46,6 +46,11 @@ class Tree {
   const TreeNode& root() const { return *root_; }
   std::size_t size() const { return size_; }  // nodes without the root
 
+  // About what a node costs beside its name and value.
+  static constexpr std::uint64_t kNodeBytes = 256;
+  // Names, values and kNodeBytes of all nodes: the same on every member that has the same nodes.
+  std::uint64_t bytes() const { return bytes_; }
+
   // REQUIRES: `parent` is a directory without a child of this name.
   TreeNode& add_file(TreeNode& parent, std::string_view name, std::string value);
   TreeNode& add_directory(TreeNode& parent, std::string_view name);
@@ -53,6 +58,8 @@ class Tree {
   // With everything below. REQUIRES: not the root.
   void remove(TreeNode& node);
 
+  // To be followed by touch() or set_expiry().
+  void set_value(TreeNode& node, std::string value);
   void set_expiry(TreeNode& node, std::int64_t expires_at);
   // To be called after a change of value or indices in place.
   void touch(const TreeNode& node);
@@ -69,6 +76,7 @@ class Tree {
 
   std::unique_ptr<TreeNode> root_;
   std::size_t size_ = 0;
+  std::uint64_t bytes_ = 0;
   std::set<std::pair<std::int64_t, std::string>> expiries_;
   std::set<std::string> touched_;
 };
