@@ -32,6 +32,7 @@ base::HttpServerOptions server_options(const KvdOptions& kvd) {
 HttpApiOptions api_options(const KvdOptions& kvd) {
   return {.name = kvd.name,
           .cors = kvd.cors,
+          .watches = {.watchers = kvd.max_watchers},
           .strict_reconfig_check = kvd.strict_reconfig_check,
           .discovery_service_url = kvd.discovery_service_url};
 }

@@ -22,8 +22,9 @@
 namespace kv {
 
 struct HttpApiOptions {
-  std::string name;                        // of this member
-  std::vector<std::string> cors = {"*"};   // origins whose web pages may use the API (--cors)
+  std::string name;                       // of this member
+  std::vector<std::string> cors = {"*"};  // origins whose web pages may use the API (--cors)
+  WatchLimits watches = {};
   bool strict_reconfig_check = true;       // refuse member changes that could lose the quorum
   std::string discovery_service_url = {};  // base of the URLs that /new gives; "": no discovery service
 };

@@ -73,6 +73,7 @@ void add_member_flags(std::vector<KvdFlag>& all) {
   all.push_back(
       value("election-timeout", "MS", "milliseconds without a heartbeat until an election, 50000 at most", "1000"));
   all.push_back(value("max-request-bytes", "BYTES", "largest body of a client's request", "2097152"));
+  all.push_back(value("max-watchers", "NUMBER", "most watches at a time (not in etcd)", "16000"));
   all.push_back(value("quota-backend-bytes", "BYTES",
                       "size of the state above which only removals are taken; 0: 2 GiB, negative: none", "0"));
 }

@@ -125,6 +125,7 @@ std::uint64_t read_quota(const Invocation& invocation) {
 
 void read_limits(const Invocation& invocation, KvdOptions& options) {
   options.max_request_bytes = invocation.number("max-request-bytes", 1024, kMaxRequestBytes);
+  options.max_watchers = invocation.number("max-watchers", 1, 1'000'000);
   options.quota_bytes = read_quota(invocation);
 }
 

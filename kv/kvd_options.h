@@ -50,6 +50,7 @@ struct KvdOptions {
   std::chrono::milliseconds heartbeat_interval{100};
   std::chrono::milliseconds election_timeout{1000};  // at least 5 heartbeats, 50 s at most
   std::uint64_t max_request_bytes = 2 * 1024 * 1024;
+  std::uint64_t max_watchers = 16'000;
   std::uint64_t quota_bytes = kDefaultQuota;  // of the state; 0: none
 
   // Where a certificate is to be made, certificate_file is empty: kvd_tls.h makes it.

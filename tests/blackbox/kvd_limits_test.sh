@@ -70,4 +70,98 @@ test_quota_option() {
   expect_match "$(expect_fail 2 applet kvd --quota-backend-bytes 2G 2>&1)" "'2G' is not a number"
 }
 
+# Reads nothing until told; then everything until the end, and says what it got.
+slow_reader() { # HOST:PORT PATH
+  python3 - "$1" "$2" "$TMP/go" <<'PY'
+import json, os, socket, sys, time
+host, port = sys.argv[1].split(":")
+reader = socket.socket()
+reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+reader.settimeout(30)
+reader.connect((host, int(port)))
+reader.sendall(f"GET {sys.argv[2]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+while not os.path.exists(sys.argv[3]):
+    time.sleep(0.02)
+data = bytearray()
+while part := reader.recv(1 << 20):
+    data += part
+    if b'"last"' in part:
+        break
+at, body, whole = data.index(b"\r\n\r\n") + 4, [], False
+while at < len(data):
+    end = data.index(b"\r\n", at)
+    length = int(data[at:end], 16)
+    body.append(data[end + 2:end + 2 + length])
+    at = end + 4 + length
+    whole = length == 0
+for line in b"".join(body).decode().splitlines():
+    event = json.loads(line)
+    print(event["node"]["modifiedIndex"] if "node" in event else json.dumps(event))
+if whole:
+    print("whole")
+PY
+}
+
+# Writes keys of 100 kB.
+write_large() { # COUNT
+  local i
+  [[ -e $TMP/value ]] || head -c 100000 /dev/zero | tr '\0' x >"$TMP/value"
+  for ((i = 0; i < $1; ++i)); do
+    printf 'url=%s\nrequest=PUT\ndata-urlencode=value@%s\noutput=/dev/null\n' "$KEYS/large" "$TMP/value"
+    ((i + 1 == $1)) || echo next
+  done >"$TMP/requests"
+  curl -sf -K "$TMP/requests"
+}
+
+test_slow_stream_falls_behind_and_misses_nothing() {
+  start_kvd
+  slow_reader "127.0.0.1:$PORT" '/v2/keys/?wait=true&stream=true&recursive=true' >"$TMP/seen" &
+  local reader=$!
+  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":1'"
+  # 24 MB in 240 events, and as much of the values before.
+  write_large 240
+  curl -sf "$KEYS/end" -XPUT -d value=last >/dev/null
+  touch "$TMP/go"
+  wait "$reader"
+  expect_eq "$(tr '\n' ' ' <"$TMP/seen")" "$(seq -s ' ' 4 244) " "the events that the slow reader saw"
+}
+
+test_stream_that_the_history_left_behind_ends_with_its_index() {
+  start_kvd
+  slow_reader "127.0.0.1:$PORT" '/v2/keys/?wait=true&stream=true&recursive=true' >"$TMP/seen" &
+  local reader=$!
+  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":1'"
+  write_large 600
+  touch "$TMP/go"
+  wait "$reader"
+  expect_eq "$(tail -1 "$TMP/seen")" whole "the stream's end"
+  local seen ended
+  seen=$(grep -c '^[0-9]*$' "$TMP/seen")
+  ended=$(grep errorCode "$TMP/seen")
+  # What it saw has no gap, and the end says which one would have been next.
+  expect_eq "$(grep '^[0-9]*$' "$TMP/seen" | tr '\n' ' ')" "$(seq -s ' ' 4 $((seen + 3))) " "the events before the end"
+  expect_match "$ended" '"errorCode": 401, .*"the requested history has been cleared \[[0-9]+/'$((seen + 4))'\]", "index": 603'
+  expect_match "$(curl -s "$KEYS/?wait=true&recursive=true&waitIndex=603")" '"modifiedIndex":603'
+}
+
+test_watchers_have_a_bound() {
+  start_kvd --max-watchers 3
+  local i
+  local -a watchers=()
+  for i in 1 2 3; do
+    curl -s "$KEYS/w$i?wait=true" >"$TMP/w$i" &
+    watchers+=($!)
+  done
+  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":3'"
+  expect_eq "$(curl -s "$KEYS/w4?wait=true")" \
+    '{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: too many watchers","index":0}'
+  expect_eq "$(status "$KEYS/w4?wait=true&stream=true")" 500
+  # Reads and writes go on, and a watch that ends makes room.
+  expect_eq "$(status "$KEYS/w1" -XPUT -d value=1)" 201
+  wait "${watchers[0]}"
+  expect_match "$(cat "$TMP/w1")" '"key":"/w1"'
+  curl -s "$KEYS/w4?wait=true&waitIndex=4" >"$TMP/w4" &
+  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":3'"
+}
+
 run_tests "$@"
