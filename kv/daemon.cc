@@ -4,6 +4,8 @@
 
 #include "kv/daemon.h"
 
+#include <sys/resource.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -23,9 +25,35 @@ constexpr std::chrono::milliseconds kCheckpointInterval{1000};
 constexpr std::chrono::milliseconds kHandOverDeadline{3000};
 constexpr std::chrono::milliseconds kAnnounceAgain{200};
 
-base::HttpServerOptions server_options(const KvdOptions& kvd) {
+// Clients leave descriptors for the log, store.db, the other members and the metrics port, however few there are.
+constexpr std::size_t kReservedDescriptors = 256;
+constexpr std::size_t kMetricsConnections = 64;
+constexpr std::size_t kPeerConnections = 1000;
+constexpr std::chrono::milliseconds kPeerIdle{10000};  // without a request; a member's stream is one
+
+base::HttpServerOptions client_server_options(const KvdOptions& kvd) {
   base::HttpServerOptions options;
   options.max_body_bytes = kvd.max_request_bytes;
+  rlimit files{};
+  base::check(::getrlimit(RLIMIT_NOFILE, &files), "getrlimit");
+  const auto descriptors = static_cast<std::size_t>(std::min<rlim_t>(files.rlim_cur, 1'000'000));
+  const std::size_t room =
+      descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2;
+  options.max_connections = std::min(options.max_connections, room);
+  return options;
+}
+
+base::HttpServerOptions metrics_server_options(const KvdOptions& kvd) {
+  base::HttpServerOptions options;
+  options.max_body_bytes = kvd.max_request_bytes;
+  options.max_connections = kMetricsConnections;
+  return options;
+}
+
+base::HttpServerOptions peer_server_options() {
+  base::HttpServerOptions options;
+  options.max_connections = kPeerConnections;
+  options.idle_timeout = kPeerIdle;
   return options;
 }
 
@@ -81,17 +109,17 @@ Daemon::Daemon(KvdOptions options)
                      },
                      [this](const std::string& reason) { fail(reason); }}),
       api_(replica_, loop_, log_.identity().cluster_id, api_options(options_)),
-      server_(loop_, server_options(options_),
+      server_(loop_, client_server_options(options_),
               [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
                 handle(request, reply);
               }),
-      metrics_server_(loop_, server_options(options_),
+      metrics_server_(loop_, metrics_server_options(options_),
                       [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
                         const std::string_view path = request.raw_path();
                         if (path == "/metrics" || path == "/health") return api_.handle(request, reply);
                         reply->send(plain_error(404, "404 page not found"));
                       }),
-      peer_server_(loop_, {},
+      peer_server_(loop_, peer_server_options(),
                    [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
                      transport_.handle(request, reply);
                    }),
@@ -158,6 +186,7 @@ void Daemon::guarded(const std::function<void()>& work) {
 }
 
 void Daemon::wake_at(base::Clock::Time time) {
+  engine_wake_ = time;
   auto delay = std::chrono::ceil<std::chrono::milliseconds>(time - base::system_clock().now());
   engine_timer_ =
       loop_.after(std::max(delay, std::chrono::milliseconds(0)), [this] { guarded([this] { engine_.timer(); }); });
@@ -213,7 +242,15 @@ void Daemon::announce_next() {
   });
 }
 
+// However many clients wait in the loop's queue: between any two of them the members' messages and heartbeats have
+// their turn.
+void Daemon::peers_first() {
+  transport_.run_waiting();
+  if (base::system_clock().now() >= engine_wake_) guarded([this] { engine_.timer(); });
+}
+
 void Daemon::handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
+  peers_first();
   if (!host_is_allowed(request, options_.host_whitelist)) return reply->send(host_refusal(request));
   api_.handle(request, reply);
 }

@@ -42,6 +42,7 @@ class Daemon {
   void members_changed();
   void announce_member();
   void announce_next();
+  void peers_first();
   void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
   void listen_for_peers();
   void listen();
@@ -70,6 +71,7 @@ class Daemon {
   PeerTransport transport_;
   std::shared_ptr<base::EventLoop::Timer> tick_timer_;
   std::shared_ptr<base::EventLoop::Timer> engine_timer_;
+  base::Clock::Time engine_wake_ = base::Clock::Time::max();
   std::shared_ptr<base::EventLoop::Timer> announce_timer_;
   std::uint64_t saved_index_ = 0;  // the log's index in the last checkpoint
   base::Clock::Time last_save_{};

@@ -128,7 +128,7 @@ class PeerTransport::Reader {
 
   // Runs on the loop unless this reader has gone by then.
   void post(std::function<void()> work) {
-    transport_.loop_.post(
+    transport_.post(
         [alive = std::weak_ptr<bool>(own_), transport = std::weak_ptr<bool>(alive_), work = std::move(work)] {
           if (!alive.expired() && !transport.expired()) work();
         });
@@ -175,12 +175,38 @@ void PeerTransport::set_peers(const std::vector<Member>& members) {
   readers_ = std::move(readers);
 }
 
+void PeerTransport::post(std::function<void()> work) {
+  {
+    std::lock_guard lock(waiting_mutex_);
+    waiting_.push_back(std::move(work));
+    anything_waits_ = true;
+  }
+  loop_.post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) run_waiting();
+  });
+}
+
+void PeerTransport::run_waiting() {
+  while (anything_waits_.exchange(false)) {
+    std::deque<std::function<void()>> work;
+    {
+      std::lock_guard lock(waiting_mutex_);
+      work.swap(waiting_);
+    }
+    for (const auto& one : work) one();
+    std::vector<std::uint64_t> members;
+    for (const auto& [member, stream] : streams_) members.push_back(member);
+    for (const std::uint64_t member : members) flush(member);
+  }
+}
+
 bool PeerTransport::send(std::uint64_t member, const std::string& message) {
   auto at = streams_.find(member);
   if (at == streams_.end()) return false;
   Stream& stream = at->second;
   stream.waiting += encode_peer_frame(message);
   stats_.sent(message.size());
+  anything_waits_ = true;
   if (std::exchange(stream.flush_posted, true)) return true;
   loop_.post([this, member, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) flush(member);

@@ -6,10 +6,13 @@
 // The loop's thread, but for the readers: each has a thread of its own, since the client blocks, and posts what it
 // reads.
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -49,6 +52,10 @@ class PeerTransport {
   // False when the member has no stream here: the message is dropped.
   bool send(std::uint64_t member, const std::string& message);
 
+  // Takes what the readers have brought, and sends what was given to send(), without waiting for the loop to come to
+  // it: for an owner whose loop has much to do. REQUIRES: not within a callback.
+  void run_waiting();
+
   // A request on the peer port.
   void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
 
@@ -64,6 +71,7 @@ class PeerTransport {
 
   void begin_stream(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
   void flush(std::uint64_t member);
+  void post(std::function<void()> work);  // any thread
   void keep_alive();
 
   base::EventLoop& loop_;
@@ -73,6 +81,9 @@ class PeerTransport {
   std::map<std::uint64_t, Stream> streams_;
   std::map<std::uint64_t, std::unique_ptr<Reader>> readers_;
   std::shared_ptr<base::EventLoop::Timer> keep_alive_timer_;
+  std::mutex waiting_mutex_;
+  std::deque<std::function<void()>> waiting_;
+  std::atomic<bool> anything_waits_ = false;                    // here or to be flushed
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what was posted
 };
 

@@ -298,6 +298,10 @@ std::optional<std::int64_t> Store::next_expiry() const {
   return node == nullptr ? std::nullopt : std::optional(node->expires_at);
 }
 
+std::int64_t Store::expiry_cutoff(std::size_t count, std::int64_t now) const {
+  return std::min(now, tree_.expiry_of_first(count).value_or(now));
+}
+
 namespace {
 
 // FNV-1a, 64 bits.

@@ -1,6 +1,7 @@
 #include "kv/tree.h"
 
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 namespace kv {
@@ -92,6 +93,11 @@ void Tree::touch(const TreeNode& node) {
 
 TreeNode* Tree::next_to_expire() const {
   return expiries_.empty() ? nullptr : find(expiries_.begin()->second).node;
+}
+
+std::optional<std::int64_t> Tree::expiry_of_first(std::size_t count) const {
+  if (expiries_.size() <= count) return std::nullopt;
+  return std::next(expiries_.begin(), static_cast<std::ptrdiff_t>(count) - 1)->first;
 }
 
 std::set<std::string> Tree::take_touched() {

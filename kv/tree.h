@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -66,6 +67,9 @@ class Tree {
 
   // The node that runs out first (ties by path), or null.
   TreeNode* next_to_expire() const;
+
+  // When the `count` nodes that run out first have done so, or nothing: there are not more. Costs as many steps.
+  std::optional<std::int64_t> expiry_of_first(std::size_t count) const;
 
   // Paths that were added, changed or removed since the last call.
   std::set<std::string> take_touched();
