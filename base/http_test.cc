@@ -203,6 +203,23 @@ TEST_CASE("bounds have their own answers") {
   CHECK(server.raw("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
 }
 
+TEST_CASE("a request that comes too slowly is closed without an answer, however busily it comes") {
+  TestServer server(echo, {.idle_timeout = 200ms});
+  const Fd silent = server.connect();
+  CHECK(read_all(silent).empty());
+  const Fd slow = server.connect();
+  const std::string head = "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ";
+  write_all(slow, head);
+  // A byte for each time that another connection is given up: many times its own deadline.
+  std::size_t rounds = 0;
+  for (bool open = true; open && rounds < 20; ++rounds) {
+    const Fd other = server.connect();
+    CHECK(read_all(other).empty());
+    open = ::send(slow.get(), "x", 1, MSG_NOSIGNAL) == 1;
+  }
+  CHECK(rounds < 10);
+}
+
 TEST_CASE("a stream arrives piece by piece") {
   std::shared_ptr<HttpReply> kept;
   std::promise<void> started;

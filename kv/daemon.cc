@@ -136,6 +136,7 @@ Daemon::Daemon(KvdOptions options)
                             checkpointer_.instead([&](Checkpoint& checkpoint) { checkpoint.replace(image, base); });
                             saved_index_ = base.index;
                           }});
+  api_.use_connections([this](std::uint64_t member) { return transport_.connected(member); });
   const RaftBase base = checkpoint_.base();
   if (base.index > 0) store_.restore(checkpoint_.load());
   saved_index_ = base.index;

@@ -39,6 +39,9 @@ class HttpApi {
   // To be called ten times a second or so: takes note of a new leader.
   void tick() { peer_stats_.leader_is(replica_.engine_status().leader_id); }
 
+  // Which other members this one hears from.
+  void use_connections(std::function<bool(std::uint64_t)> connected) { members_.use_connections(std::move(connected)); }
+
   // For the transport to tell.
   PeerStats& peer_stats() { return peer_stats_; }
 

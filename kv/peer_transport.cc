@@ -73,7 +73,10 @@ class PeerTransport::Reader {
       if (connected) {
         pause = kFirstPause;
         last_error.clear();
-        post([this] { transport_.callbacks_.disconnected(member_); });
+        post([this] {
+          transport_.connected_.erase(member_);
+          transport_.callbacks_.disconnected(member_);
+        });
       }
       std::unique_lock lock(mutex_);
       if (stopping_) return;
@@ -97,6 +100,7 @@ class PeerTransport::Reader {
         [&](const base::HttpResponse& head) {
           connected = head.status == 200;
           if (head.status == kGone) post([this] { transport_.callbacks_.removed_ourselves(); });
+          if (connected) post([this] { transport_.connected_.insert(member_); });
           if (!connected) refusal = std::format("{} answers {}", url, head.status);
           return connected;
         },
@@ -122,6 +126,7 @@ class PeerTransport::Reader {
       }
       wake_.notify_all();
       transport_.stats_.received(size);
+      transport_.times_.received(member_, message);
       transport_.callbacks_.receive(member_, std::move(message));
     });
   }
@@ -148,7 +153,11 @@ class PeerTransport::Reader {
 };
 
 PeerTransport::PeerTransport(base::EventLoop& loop, PeerStats& stats, PeerTransportOptions options, Callbacks callbacks)
-    : loop_(loop), stats_(stats), options_(std::move(options)), callbacks_(std::move(callbacks)) {
+    : loop_(loop),
+      stats_(stats),
+      options_(std::move(options)),
+      callbacks_(std::move(callbacks)),
+      times_(stats, base::system_clock()) {
   keep_alive_timer_ = loop_.every(kKeepAlive, [this] { keep_alive(); });
 }
 
@@ -168,11 +177,12 @@ void PeerTransport::set_peers(const std::vector<Member>& members) {
   for (const Member& member : members) {
     if (member.id == options_.member_id || member.peer_urls.empty()) continue;
     auto known = readers_.find(member.id);
-    readers[member.id] = known != readers_.end() && known->second->urls() == member.peer_urls
-                             ? std::move(known->second)
-                             : std::make_unique<Reader>(*this, member.id, member.peer_urls);
+    const bool same = known != readers_.end() && known->second->urls() == member.peer_urls;
+    if (!same) connected_.erase(member.id);
+    readers[member.id] = same ? std::move(known->second) : std::make_unique<Reader>(*this, member.id, member.peer_urls);
   }
   readers_ = std::move(readers);
+  std::erase_if(connected_, [this](std::uint64_t member) { return !readers_.contains(member); });
 }
 
 void PeerTransport::post(std::function<void()> work) {
@@ -202,6 +212,7 @@ void PeerTransport::run_waiting() {
 
 bool PeerTransport::send(std::uint64_t member, const std::string& message) {
   auto at = streams_.find(member);
+  times_.sent(member, message, at == streams_.end());
   if (at == streams_.end()) return false;
   Stream& stream = at->second;
   stream.waiting += encode_peer_frame(message);
@@ -272,6 +283,7 @@ void PeerTransport::begin_stream(const base::HttpRequest& request, const std::sh
     auto at = streams_.find(from);
     if (at == streams_.end() || at->second.reply.get() != ours) return;
     streams_.erase(at);
+    times_.disconnected(from);
     callbacks_.disconnected(from);
   });
 }

@@ -13,12 +13,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/event_loop.h"
 #include "base/http_client.h"
 #include "base/http_server.h"
+#include "kv/follower_times.h"
 #include "kv/members.h"
 #include "kv/peer_stats.h"
 
@@ -52,6 +54,9 @@ class PeerTransport {
   // False when the member has no stream here: the message is dropped.
   bool send(std::uint64_t member, const std::string& message);
 
+  // Messages of this member can be read here now.
+  bool connected(std::uint64_t member) const { return connected_.contains(member); }
+
   // Takes what the readers have brought, and sends what was given to send(), without waiting for the loop to come to
   // it: for an owner whose loop has much to do. REQUIRES: not within a callback.
   void run_waiting();
@@ -78,7 +83,9 @@ class PeerTransport {
   PeerStats& stats_;
   PeerTransportOptions options_;
   Callbacks callbacks_;
+  FollowerTimes times_;
   std::map<std::uint64_t, Stream> streams_;
+  std::set<std::uint64_t> connected_;
   std::map<std::uint64_t, std::unique_ptr<Reader>> readers_;
   std::shared_ptr<base::EventLoop::Timer> keep_alive_timer_;
   std::mutex waiting_mutex_;

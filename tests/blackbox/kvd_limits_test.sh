@@ -164,4 +164,67 @@ test_watchers_have_a_bound() {
   wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":3'"
 }
 
+# Opens COUNT connections to PORT that send nothing or a part of a request; prints how many the other side closed, and
+# keeps the rest until it is ended.
+hold_connections() { # PORT COUNT TEXT
+  python3 - "$@" <<'PY'
+import select, socket, sys, time
+port, count, text = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode().decode("unicode_escape").encode()
+held, closed = [], 0
+for _ in range(count):
+    one = socket.create_connection(("127.0.0.1", port))
+    try:
+        one.sendall(text)
+    except OSError:
+        pass
+    held.append(one)
+while True:
+    for one in select.select(held, [], [], 0.1)[0]:
+        try:
+            gone = one.recv(65536) == b""
+        except OSError:
+            gone = True
+        if gone:
+            held.remove(one)
+            closed += 1
+    print(closed, flush=True)
+PY
+}
+
+test_clients_leave_descriptors_for_the_store() {
+  PORT=$(free_port)
+  URL=http://127.0.0.1:$PORT
+  KEYS=$URL/v2/keys
+  local metrics
+  metrics=http://127.0.0.1:$(free_port)
+  # Room for 600 - 256 clients.
+  start_daemon kvd bash -c 'ulimit -n 600 && exec "$@"' kvd "$CLUSTERCTL" kvd --data-dir "$TMP/data" \
+    --listen-client-urls "$URL" --listen-metrics-urls "$metrics"
+  wait_until 10 curl -sf "$URL/health"
+  hold_connections "$PORT" 500 '' >"$TMP/closed" &
+  over_150_closed() { (($(tail -1 "$TMP/closed" 2>/dev/null || echo 0) >= 150)); }
+  wait_until 20 over_150_closed
+  (($(tail -1 "$TMP/closed") <= 160)) || fail "$(tail -1 "$TMP/closed") of 500 connections were closed"
+  # The metrics port has a budget of its own, and the log grows into new files.
+  wait_until 10 curl -sf "$metrics/health"
+  curl -sf "$metrics/metrics" >/dev/null
+  local files
+  files=$(find "/proc/$PID/fd" -type l | wc -l)
+  ((files < 500)) || fail "$files descriptors of 600 are in use"
+}
+
+test_large_requests_and_headers_are_refused() {
+  start_kvd --max-request-bytes 5000
+  head -c 6000 /dev/zero | tr '\0' x >"$TMP/large"
+  local path
+  for path in /v2/keys/a /v2/members /v2/auth/users/x /v2/auth/enable /config/local/log; do
+    expect_eq "$(status "$URL$path" -XPUT -H 'Content-Type: application/json' --data-binary "@$TMP/large" -H 'Expect:')" 413
+  done
+  expect_eq "$(status "$KEYS/a" -XPOST -H 'Transfer-Encoding: chunked' --data-binary "@$TMP/large" -H 'Expect:')" 413
+  head -c 70000 /dev/zero | tr '\0' x >"$TMP/header"
+  expect_eq "$(status "$KEYS/a" -H "X-Long: $(cat "$TMP/header")")" 431
+  expect_eq "$(status "$KEYS/a?$(cat "$TMP/header")")" 431
+  expect_eq "$(status "$KEYS/a" -XPUT -d value=1)" 201
+}
+
 run_tests "$@"
