@@ -6,6 +6,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -159,13 +161,12 @@ PeerTransport::Callbacks Daemon::transport_callbacks() {
   PeerTransport::Callbacks callbacks;
   callbacks.receive = [this](std::uint64_t from, const std::string& message) {
     guarded([&] {
-      // A member that is not (or no more) in the cluster has no say in it.
-      if (!is_removed_member(store_, from)) engine_.receive(from, message);
+      if (!is_gone(from)) engine_.receive(from, message);
     });
   };
   callbacks.disconnected = [this](std::uint64_t member) { guarded([&] { engine_.disconnected(member); }); };
   callbacks.unreachable = [this](std::uint64_t member) { guarded([&] { engine_.unreachable(member); }); };
-  callbacks.removed = [this](std::uint64_t member) { return is_removed_member(store_, member); };
+  callbacks.removed = [this](std::uint64_t member) { return is_gone(member); };
   callbacks.members = [this] { return members_of(store_); };
   callbacks.removed_ourselves = [this] { fail("this member was removed from its cluster for good"); };
   return callbacks;
@@ -196,11 +197,39 @@ void Daemon::wake_at(base::Clock::Time time) {
 // Whom to talk to: the members of the store; before it knows any, those of the first entries or of the running cluster.
 void Daemon::members_changed() {
   const std::uint64_t own_id = log_.identity().member_id;
-  if (is_removed_member(store_, own_id)) return fail("this member was removed from its cluster for good");
+  if (is_removed_member(store_, own_id)) {
+    if (!removed_since_) removed_since_ = replica_.clock().now();
+    return;
+  }
   std::vector<Member> members = members_of(store_);
   if (members.empty()) members = members_in_first_entries(engine_.entries().all());
   if (members.empty()) members = members_of_existing_cluster(options_);
-  transport_.set_peers(members);
+  for (const Member& peer : peers_) {
+    if (is_removed_member(store_, peer.id) && !is_gone(peer.id)) members.push_back(peer);
+  }
+  peers_ = std::move(members);
+  transport_.set_peers(peers_);
+}
+
+// Those that were removed are talked to until their votes do not count any more.
+void Daemon::let_removed_go() {
+  if (std::ranges::any_of(peers_, [this](const Member& peer) { return is_gone(peer.id); })) members_changed();
+}
+
+// Removed, and nobody counts on its vote any more: it has no say.
+bool Daemon::is_gone(std::uint64_t member) const {
+  return is_removed_member(store_, member) &&
+         !std::ranges::contains(engine_.status().configuration, member, &RaftServer::id);
+}
+
+// The others may need this member's vote until the one that leads has taken it out of their number; one that leads
+// itself gives that away first.
+void Daemon::end_when_removed() {
+  if (!removed_since_) return;
+  const base::Clock::Time::duration since = replica_.clock().now() - *removed_since_;
+  if (since < 2 * options_.election_timeout) return;
+  if (engine_.status().leads() && since < 10 * options_.election_timeout) return;
+  fail("this member was removed from its cluster for good");
 }
 
 int Daemon::run() {
@@ -298,6 +327,8 @@ void Daemon::listen_on(base::HttpServer& server, const base::Url& url, const std
 }
 
 void Daemon::tick() {
+  let_removed_go();
+  end_when_removed();
   replica_.tick();
   api_.tick();
   save_checkpoint();

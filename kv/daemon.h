@@ -40,6 +40,9 @@ class Daemon {
   void guarded(const std::function<void()>& work);
   void wake_at(base::Clock::Time time);
   void members_changed();
+  bool is_gone(std::uint64_t member) const;
+  void end_when_removed();
+  void let_removed_go();
   void announce_member();
   void announce_next();
   void peers_first();
@@ -76,6 +79,8 @@ class Daemon {
   std::uint64_t saved_index_ = 0;  // the log's index in the last checkpoint
   base::Clock::Time last_save_{};
   bool serving_ = false;
+  std::vector<Member> peers_;                       // whom the transport talks to
+  std::optional<base::Clock::Time> removed_since_;  // when this member learnt that it is one no more
   std::string failure_;
 };
 

@@ -236,6 +236,19 @@ test_a_removal_that_would_cost_the_quorum_is_refused() {
   wait_until 20 asked "$old" 201 "$(keys "$old")/alone" -XPUT -d value=1 -o /dev/null
 }
 
+test_the_leader_of_two_is_removed_and_the_other_goes_on() {
+  start_cluster a b
+  local old other=a id
+  old=$(leader a)
+  [[ $old == b ]] || other=b
+  id=$(id_of "$other" "$old")
+  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id"
+  ended() { ! kill -0 "${PIDS[$old]}" 2>/dev/null; }
+  wait_until 30 ended
+  wait_until 20 asked "$other" 201 "$(keys "$other")/alone" -XPUT -d value=1 -o /dev/null
+  expect_eq "$(curl -s "$(url "$other")/v2/members" | jq -c '[.members[].name]')" "[\"$other\"]"
+}
+
 test_the_leader_knows_how_fast_its_followers_answer() {
   start_cluster a b c
   local old other
