@@ -37,6 +37,7 @@ namespace {
 class Connection;
 
 constexpr std::chrono::milliseconds kGoodbyeTime{1000};
+constexpr std::size_t kWriteBytes = 64 * 1024;
 
 HttpRequest to_request(const beast::http::request<beast::http::string_body>& message, const std::string& peer) {
   HttpRequest request;
@@ -80,6 +81,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool head_request = false;
   bool keep_alive = true;
   bool chunked_allowed = true;
+  std::function<void()> on_drained;
 
  private:
   asio::awaitable<bool> read_request();
@@ -87,6 +89,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void refuse(int status, std::string_view reason);
   void send_now(std::string& data);
   void write_next();
+  void written(const error_code& error, std::size_t size);
 
   std::shared_ptr<HttpServer::State> server_;
   HttpStream stream_;
@@ -100,6 +103,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool writing_ = false;
   bool answer_ended_ = false;
   std::function<void()> on_close_;
+  bool reading_ = false;  // a request: the deadline is the request's
   HttpRequest request_;
 };
 
@@ -150,6 +154,10 @@ class Reply : public HttpReply {
     return connection ? connection->pending_bytes() : 0;
   }
 
+  void on_drained(std::function<void()> callback) override {
+    if (const auto connection = connection_.lock()) connection->on_drained = std::move(callback);
+  }
+
   void on_close(std::function<void()> callback) override {
     if (const auto connection = connection_.lock()) connection->watch_for_close(std::move(callback));
   }
@@ -189,6 +197,8 @@ void Connection::close() {
   deadline_.cancel();
   answered_.cancel();
   output_.clear();
+  // What is let go here may hold the last reply, which closes again.
+  const auto forgotten = std::exchange(on_drained, nullptr);
   if (auto callback = std::exchange(on_close_, nullptr)) callback();
 }
 
@@ -212,19 +222,31 @@ void Connection::write_next() {
   // The piece moves out of the queue: close() may clear the queue under a write that has not ended yet.
   auto piece = std::make_shared<std::string>(std::move(output_.front()));
   output_.pop_front();
-  asio::async_write(stream_, asio::buffer(*piece),
+  // Asked before each part: the last one was taken.
+  auto next_part = [self = shared_from_this()](const error_code& error, std::size_t) -> std::size_t {
+    if (error) return 0;
+    if (!self->reading_) self->close_after(self->server_->options.idle_timeout);
+    return kWriteBytes;
+  };
+  asio::async_write(stream_, asio::buffer(*piece), next_part,
                     [self = shared_from_this(), piece](const error_code& error, std::size_t) {
-                      self->writing_ = false;
-                      self->pending_ -= std::min(self->pending_, piece->size());
-                      if (error) return self->close();
-                      if (!self->output_.empty()) return self->write_next();
-                      if (self->answer_ended_) self->answered_.cancel();
+                      self->written(error, piece->size());
                     });
+}
+
+void Connection::written(const error_code& error, std::size_t size) {
+  writing_ = false;
+  pending_ -= std::min(pending_, size);
+  if (error) return close();
+  if (!output_.empty()) return write_next();
+  if (!reading_) deadline_.cancel();
+  if (auto callback = std::exchange(on_drained, nullptr)) callback();
+  if (answer_ended_ && !writing_) answered_.cancel();
 }
 
 void Connection::end_of_answer() {
   answer_ended_ = true;
-  on_close_ = nullptr;
+  const auto forgotten = std::pair(std::exchange(on_close_, nullptr), std::exchange(on_drained, nullptr));
   if (!writing_) answered_.cancel();
 }
 
@@ -243,7 +265,8 @@ void Connection::watch_for_close(std::function<void()> callback) {
 void Connection::close_after(std::chrono::milliseconds time) {
   deadline_.expires_after(time);
   deadline_.async_wait([self = shared_from_this()](const error_code& error) {
-    if (!error) self->close();
+    // A deadline that was moved at the last moment is none.
+    if (!error && self->deadline_.expiry() <= asio::steady_timer::clock_type::now()) self->close();
   });
 }
 
@@ -261,10 +284,12 @@ asio::awaitable<bool> Connection::read_request() {
   RequestParser parser;
   parser.header_limit(static_cast<std::uint32_t>(server_->options.max_header_bytes));
   parser.body_limit(server_->options.max_body_bytes);
+  reading_ = true;
   close_after(server_->options.idle_timeout);
   co_await stream_.end_of_watch();
   error_code error;
   co_await read_request_message(stream_, buffer_, parser, error, [this] { queue("HTTP/1.1 100 Continue\r\n\r\n"); });
+  reading_ = false;
   deadline_.cancel();
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     refuse(431, std::format("request header is larger than {} bytes", server_->options.max_header_bytes));

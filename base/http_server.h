@@ -34,15 +34,19 @@ class HttpReply {
   // Bytes written but not yet taken by the client: a producer drops a reader that falls too far behind.
   virtual std::size_t pending_bytes() const = 0;
 
+  // Called once when the client has taken all that was written so far. REQUIRES: pending_bytes() > 0.
+  virtual void on_drained(std::function<void()> callback) = 0;
+
   // Called once when the client closes the connection before finish() or send().
   virtual void on_close(std::function<void()> callback) = 0;
 };
 
 struct HttpServerOptions {
-  std::size_t max_header_bytes = 64 * 1024;            // more: 431
-  std::size_t max_body_bytes = 2 * 1024 * 1024;        // more: 413
-  std::size_t max_connections = 20000;                 // more: closed at accept
-  std::chrono::milliseconds idle_timeout{300000};      // for a whole request to arrive, and between requests
+  std::size_t max_header_bytes = 64 * 1024;      // more: 431
+  std::size_t max_body_bytes = 2 * 1024 * 1024;  // more: 413
+  std::size_t max_connections = 20000;           // more: closed at accept
+  // For a whole request to arrive, between requests, and for a client to take some of what waits for it.
+  std::chrono::milliseconds idle_timeout{300000};
   std::chrono::milliseconds handshake_timeout{10000};  // of TLS
 };
 

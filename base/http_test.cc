@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
 
@@ -202,6 +203,23 @@ TEST_CASE("bounds have their own answers") {
   CHECK(server.raw("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
 }
 
+TEST_CASE("a request that comes too slowly is closed without an answer, however busily it comes") {
+  TestServer server(echo, {.idle_timeout = 200ms});
+  const Fd silent = server.connect();
+  CHECK(read_all(silent).empty());
+  const Fd slow = server.connect();
+  const std::string head = "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ";
+  write_all(slow, head);
+  // A byte for each time that another connection is given up: many times its own deadline.
+  std::size_t rounds = 0;
+  for (bool open = true; open && rounds < 20; ++rounds) {
+    const Fd other = server.connect();
+    CHECK(read_all(other).empty());
+    open = ::send(slow.get(), "x", 1, MSG_NOSIGNAL) == 1;
+  }
+  CHECK(rounds < 10);
+}
+
 TEST_CASE("a stream arrives piece by piece") {
   std::shared_ptr<HttpReply> kept;
   std::promise<void> started;
@@ -227,6 +245,73 @@ TEST_CASE("a stream arrives piece by piece") {
         return true;
       });
   CHECK(got == "one\ntwo\n");
+}
+
+TEST_CASE("a stream is told when its client has taken all, and nothing is lost on the way") {
+  std::shared_ptr<HttpReply> kept;
+  std::promise<void> filled;
+  std::size_t rounds = 0;
+  std::function<void()> fill;
+  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
+    kept = std::move(reply);
+    kept->start({200, {}, ""});
+    fill();
+  });
+  fill = [&] {
+    if (++rounds == 4) return kept->finish();
+    while (kept->pending_bytes() < 300'000) kept->write(std::string(100'000, 'x'));
+    kept->on_drained([&] {
+      CHECK(kept->pending_bytes() == 0);
+      fill();
+    });
+    if (rounds == 1) filled.set_value();
+  };
+  const Fd socket = server.connect();
+  write_all(socket, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  filled.get_future().wait();
+  const std::string got = read_all(socket);
+  CHECK(rounds == 4);
+  CHECK(std::ranges::count(got, 'x') % 100'000 == 0);
+  CHECK(std::ranges::count(got, 'x') >= 900'000);
+  CHECK(got.ends_with("0\r\n\r\n"));
+}
+
+TEST_CASE("a client goes away while a stream waits for it, which nothing else holds") {
+  std::promise<void> closed;
+  TestServer server([&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
+    reply->start({200, {}, ""});
+    reply->write(std::string(20'000'000, 'x'));
+    reply->on_close([&] { closed.set_value(); });
+    reply->on_drained([reply] { reply->finish(); });
+  });
+  {
+    const Fd socket = server.connect();
+    write_all(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    char byte = 0;
+    CHECK(::recv(socket.get(), &byte, 1, 0) == 1);
+  }
+  CHECK(closed.get_future().wait_for(5s) == std::future_status::ready);
+}
+
+TEST_CASE("a client that takes nothing of its answer is closed") {
+  std::promise<void> closed;
+  std::shared_ptr<HttpReply> kept;
+  TestServer server(
+      [&](const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
+        if (request.target == "/whole") return reply->send({200, {}, std::string(20'000'000, 'x')});
+        kept = std::move(reply);
+        kept->on_close([&] { closed.set_value(); });
+        kept->start({200, {}, ""});
+        kept->write(std::string(20'000'000, 'x'));
+      },
+      {.idle_timeout = 200ms});
+  const Fd stream = server.connect();
+  const Fd whole = server.connect();
+  write_all(whole, "GET /whole HTTP/1.1\r\nHost: x\r\n\r\n");
+  write_all(stream, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(closed.get_future().wait_for(5s) == std::future_status::ready);
+  CHECK(std::ranges::count(read_all(stream, 30'000'000), 'x') < 20'000'000);
+  CHECK(std::ranges::count(read_all(whole, 30'000'000), 'x') < 20'000'000);
 }
 
 TEST_CASE("a client that goes away is noticed") {

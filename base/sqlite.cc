@@ -105,6 +105,25 @@ Database::Database(const std::string& path, bool full_sync) : path_(path) {
   }
 }
 
+Database::Database(std::span<std::byte> image, std::string name) : path_(std::move(name)) {
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const auto size = static_cast<sqlite3_int64>(image.size());
+  if (sqlite3_open_v2(":memory:", &database_, flags, nullptr) != SQLITE_OK ||
+      sqlite3_deserialize(database_, "main", reinterpret_cast<unsigned char*>(image.data()), size, size,
+                          SQLITE_DESERIALIZE_READONLY) != SQLITE_OK) {
+    const std::string reason = database_ == nullptr ? "out of memory" : sqlite3_errmsg(database_);
+    sqlite3_close(database_);
+    throw Error("open", path_, reason);
+  }
+  try {
+    execute("PRAGMA trusted_schema=OFF");
+    execute("PRAGMA cell_size_check=ON");
+  } catch (...) {
+    sqlite3_close(database_);
+    throw;
+  }
+}
+
 Database::~Database() {
   sqlite3_close(database_);
 }

@@ -1,8 +1,10 @@
 #pragma once
 // SQLite (sqlite.org/c3ref) with errors as base::Error and statements that finalise themselves. One thread an object.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +44,9 @@ class Database {
  public:
   // Opens or creates. WAL mode; `full_sync`: a commit is on the disk when it returns (synchronous=FULL).
   Database(const std::string& path, bool full_sync);
+  // The bytes of a whole file (in rollback mode, not in WAL mode), only to be read. `name` is for errors; `image` must
+  // outlive it.
+  Database(std::span<std::byte> image, std::string name);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

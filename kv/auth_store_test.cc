@@ -31,7 +31,7 @@ struct QueueEngine : kv::Engine {
   std::uint64_t index = 0;
 
   void start(const kv::RaftBase&) override {}
-  void propose(std::string command, std::uint64_t ticket) override {
+  void propose(std::string command, std::uint64_t ticket, kv::Lane) override {
     queue.push_back([this, command, ticket] { host->committed({++index, 1, command}, ticket); });
   }
   void barrier(std::uint64_t ticket) override {

@@ -1,75 +1,91 @@
 #include "kv/checkpoint.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "base/error.h"
+#include "kv/checkpoint_rows.h"
 #include "kv/sqlite_file.h"
 #include "kv/store_image.h"
 
 namespace kv {
 
 namespace {
-constexpr std::int64_t kApplicationId = 0x434f5354;  // "COST"
-constexpr std::int64_t kVersion = 2;
-constexpr const char* kSchema =
-    "CREATE TABLE facts(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE nodes(path BLOB PRIMARY KEY, value BLOB, created INTEGER NOT NULL, modified INTEGER NOT NULL,"
-    " expires INTEGER NOT NULL);"
-    "CREATE TABLE configuration(idx INTEGER NOT NULL, servers BLOB NOT NULL);"
-    "CREATE TABLE events(idx INTEGER PRIMARY KEY, event BLOB NOT NULL);";
 
-std::int64_t as_signed(std::uint64_t value) {
-  return static_cast<std::int64_t>(value);
-}
-std::uint64_t as_unsigned(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
+Complain refuse(const base::Database& database) {
+  return [path = database.path()](const std::string& problem) {
+    throw base::Error("read", path,
+                      problem + "; this member must be removed from the cluster and join it again as a new one");
+  };
 }
 
-// A directory's path is a prefix of what is in it, so it comes first.
-constexpr std::string_view kSelectNodes = "SELECT path, value, created, modified, expires FROM nodes ORDER BY path";
-constexpr std::string_view kSelectEvents = "SELECT event FROM events ORDER BY idx";
-
-NodeRow node_row(const base::Statement& row) {
-  return {row.text(0),   row.text(1), row.is_null(1), as_unsigned(row.integer(2)), as_unsigned(row.integer(3)),
-          row.integer(4)};
-}
-
-RaftBase read_base(base::Database& database) {
-  RaftBase base;
-  base.index = read_fact(database, "applied_index");
-  base.term = read_fact(database, "applied_term");
-  base::Statement row(database, "SELECT idx, servers FROM configuration");
-  if (row.step()) {
-    base.configuration_index = as_unsigned(row.integer(0));
-    base.configuration = decode_configuration(row.text(1));
+// A row that goes or is replaced leaves the sum.
+void write_nodes(base::Database& database, const StoreChanges& changes, std::uint64_t& sum) {
+  base::Statement select(database, "SELECT checksum FROM nodes WHERE path=?");
+  auto take_out = [&](const std::string& path) {
+    if (select.bind_blob(1, path).step()) sum -= static_cast<std::uint64_t>(select.integer(0));
+    select.reset();
+  };
+  base::Statement remove(database, "DELETE FROM nodes WHERE path=?");
+  for (const std::string& path : changes.removed) {
+    take_out(path);
+    remove.bind_blob(1, path).run();
   }
-  return base;
+  base::Statement put(
+      database,
+      "INSERT OR REPLACE INTO nodes(path, value, created, modified, expires, checksum) VALUES(?, ?, ?, ?, ?, ?)");
+  for (const NodeRow& row : changes.nodes) {
+    take_out(row.path);
+    const std::uint32_t checksum = checksum_of(row);
+    sum += checksum;
+    put.bind_blob(1, row.path);
+    row.directory ? put.bind_null(2) : put.bind_blob(2, row.value);
+    put.bind(3, static_cast<std::int64_t>(row.created_index)).bind(4, static_cast<std::int64_t>(row.modified_index));
+    put.bind(5, row.expires_at).bind(6, std::int64_t{checksum}).run();
+  }
 }
+
+// The history is one row of events: what is new stands at its end, what has left it stood at its beginning.
+void write_events(base::Database& database, const StoreChanges& changes, std::uint64_t& sum) {
+  const std::uint64_t first_new = changes.events.empty() ? UINT64_MAX : changes.first_new_event;
+  auto bind = [&](base::Statement& statement) -> base::Statement& {
+    const std::uint64_t bounded = std::min<std::uint64_t>(first_new, INT64_MAX);
+    return statement.bind(1, static_cast<std::int64_t>(changes.first_event))
+        .bind(2, static_cast<std::int64_t>(bounded));
+  };
+  base::Statement old(database, "SELECT IFNULL(SUM(checksum), 0) FROM events WHERE idx < ? OR idx >= ?");
+  bind(old).step();
+  sum -= static_cast<std::uint64_t>(old.integer(0));
+  base::Statement forget(database, "DELETE FROM events WHERE idx < ? OR idx >= ?");
+  bind(forget).run();
+  base::Statement add(database, "INSERT INTO events(idx, event, checksum) VALUES(?, ?, ?)");
+  for (std::uint64_t index = changes.first_new_event; const std::string& event : changes.events) {
+    const std::uint32_t checksum = checksum_of_event(event);
+    sum += checksum;
+    add.bind(1, static_cast<std::int64_t>(index++)).bind_blob(2, event).bind(3, std::int64_t{checksum}).run();
+  }
+}
+
 }  // namespace
 
-Checkpoint::Checkpoint(const std::string& path) : database_(path, true) {
-  prepare_file(database_, kApplicationId, kVersion, kSchema);
+Checkpoint::Checkpoint(const std::string& path, const WalIdentity& member) : database_(path, true), member_(member) {
+  prepare_checkpoint(database_, member);
 }
 
 StoreImage Checkpoint::load() {
-  StoreImage image;
-  image.position.revision = read_fact(database_, "revision");
-  image.position.applied_index = read_fact(database_, "applied_index");
-  image.position.applied_term = read_fact(database_, "applied_term");
-  base::Statement nodes(database_, kSelectNodes);
-  while (nodes.step()) image.nodes.push_back(node_row(nodes));
-  base::Statement events(database_, kSelectEvents);
-  while (events.step()) image.events.push_back(events.text(0));
-  return image;
+  return read_state(database_, read_facts(database_), refuse(database_));
 }
 
 RaftBase Checkpoint::base() {
-  return read_base(database_);
+  return read_facts(database_).base;
 }
 
 bool Checkpoint::save(std::span<const StoreChanges> changes, const RaftBase& base) {
   base::Transaction transaction(database_);
   try {
-    for (const StoreChanges& portion : changes) write(portion);
-    write(changes.back().position, base);
+    CheckpointFacts facts = read_facts(database_);
+    for (const StoreChanges& portion : changes) write(portion, facts);
+    write(changes.back().position, base, facts);
     transaction.commit();
   } catch (const base::Error&) {
     if (disk_is_full(database_)) return false;
@@ -86,52 +102,36 @@ void Checkpoint::replace(const StoreImage& image, const RaftBase& base) {
   changes.first_new_event = image.position.revision + 1 - image.events.size();
   base::Transaction transaction(database_);
   database_.execute("DELETE FROM nodes; DELETE FROM events;");
-  write(changes);
-  write(image.position, base);
+  CheckpointFacts facts;
+  write(changes, facts);
+  write(image.position, base, facts);
   transaction.commit();
 }
 
-void Checkpoint::write(const StoreChanges& changes) {
-  base::Statement remove(database_, "DELETE FROM nodes WHERE path=?");
-  for (const std::string& path : changes.removed) remove.bind_blob(1, path).run();
-  base::Statement put(database_,
-                      "INSERT OR REPLACE INTO nodes(path, value, created, modified, expires) VALUES(?, ?, ?, ?, ?)");
-  for (const NodeRow& row : changes.nodes) {
-    put.bind_blob(1, row.path);
-    if (row.directory) {
-      put.bind_null(2);
-    } else {
-      put.bind_blob(2, row.value);
-    }
-    put.bind(3, as_signed(row.created_index)).bind(4, as_signed(row.modified_index)).bind(5, row.expires_at).run();
-  }
-  base::Statement add(database_, "INSERT OR REPLACE INTO events(idx, event) VALUES(?, ?)");
-  for (std::uint64_t index = changes.first_new_event; const std::string& event : changes.events) {
-    add.bind(1, as_signed(index++)).bind_blob(2, event).run();
-  }
-  base::Statement forget(database_, "DELETE FROM events WHERE idx < ?");
-  forget.bind(1, as_signed(changes.first_event)).run();
+void Checkpoint::write(const StoreChanges& changes, CheckpointFacts& facts) {
+  write_nodes(database_, changes, facts.nodes_sum);
+  write_events(database_, changes, facts.events_sum);
 }
 
-void Checkpoint::write(const Position& position, const RaftBase& base) {
-  write_fact(database_, "revision", position.revision);
-  write_fact(database_, "applied_index", position.applied_index);
-  write_fact(database_, "applied_term", position.applied_term);
-  database_.execute("DELETE FROM configuration");
-  base::Statement configuration(database_, "INSERT INTO configuration(idx, servers) VALUES(?, ?)");
-  configuration.bind(1, as_signed(base.configuration_index)).bind_blob(2, encode(base.configuration)).run();
+void Checkpoint::write(const Position& position, const RaftBase& base, CheckpointFacts& facts) {
+  facts.revision = position.revision;
+  facts.member = member_;
+  facts.base = base;
+  facts.base.index = position.applied_index;
+  facts.base.term = position.applied_term;
+  write_facts(database_, facts);
 }
 
 namespace {
 
 class Reader : public SnapshotReader {
  public:
-  explicit Reader(const std::string& path) : database_(path, true) {
+  explicit Reader(const std::string& path) : database_(path, true), complain_(refuse(database_)) {
     database_.execute("BEGIN");
-    base_ = read_base(database_);
+    facts_ = read_facts(database_);
   }
 
-  const RaftBase& base() const override { return base_; }
+  const RaftBase& base() const override { return facts_.base; }
 
   std::string next(std::size_t size) override {
     std::string out;
@@ -147,17 +147,18 @@ class Reader : public SnapshotReader {
       case Stage::kPosition:
         stage_ = Stage::kNodes;
         rows_.emplace(database_, kSelectNodes);
-        return encode_position_record({read_fact(database_, "revision"), base_.index, base_.term});
+        return encode_position_record(facts_.position());
       case Stage::kNodes:
-        if (rows_->step()) return encode_record(node_row(*rows_));
+        if (rows_->step()) return encode_record(read_node(*rows_, nodes_sum_, complain_));
         stage_ = Stage::kEvents;
         rows_.reset();
         rows_.emplace(database_, kSelectEvents);
         return {};
       case Stage::kEvents:
-        if (rows_->step()) return encode_event_record(rows_->text(0));
+        if (rows_->step()) return encode_event_record(read_event(*rows_, events_sum_, complain_));
         stage_ = Stage::kDone;
         rows_.reset();
+        compare_sums(facts_, nodes_sum_, events_sum_, complain_);
         return encode_end_record();
       case Stage::kDone:
         break;
@@ -166,9 +167,12 @@ class Reader : public SnapshotReader {
   }
 
   base::Database database_;
-  RaftBase base_;
+  Complain complain_;
+  CheckpointFacts facts_;
   Stage stage_ = Stage::kPosition;
   std::optional<base::Statement> rows_;
+  std::uint64_t nodes_sum_ = 0;
+  std::uint64_t events_sum_ = 0;
 };
 
 }  // namespace

@@ -10,15 +10,20 @@
 #include "base/sqlite.h"
 #include "kv/engine.h"
 #include "kv/store.h"
+#include "kv/wal.h"
 
 namespace kv {
+
+struct CheckpointFacts;
 
 // One thread at a time.
 class Checkpoint {
  public:
-  // Opens or creates. Throws base::Error for a file of another kind or a newer format.
-  explicit Checkpoint(const std::string& path);
+  // Opens or creates; a file of version 2 becomes one of version 3. Throws base::Error for a file of another kind,
+  // version or member.
+  Checkpoint(const std::string& path, const WalIdentity& member);
 
+  // Throws base::Error for a damaged one.
   StoreImage load();
   // Where in the engine's log the state is; index 0 for a fresh checkpoint.
   RaftBase base();
@@ -30,14 +35,15 @@ class Checkpoint {
   void replace(const StoreImage& image, const RaftBase& base);
 
  private:
-  void write(const StoreChanges& changes);
-  void write(const Position& position, const RaftBase& base);
+  void write(const StoreChanges& changes, CheckpointFacts& facts);
+  void write(const Position& position, const RaftBase& base, CheckpointFacts& facts);
 
   base::Database database_;
+  WalIdentity member_;
 };
 
 // The checkpoint as it is now, piece by piece, while it goes on changing: a read transaction of its own. Null when it
-// holds nothing yet. Throws base::Error.
+// holds nothing yet. Throws base::Error, the reader too: damage goes no further.
 std::unique_ptr<SnapshotReader> read_checkpoint(const std::string& path);
 
 }  // namespace kv

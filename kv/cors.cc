@@ -22,6 +22,7 @@ class CorsReply : public base::HttpReply {
   void write(std::string data) override { reply_->write(std::move(data)); }
   void finish() override { reply_->finish(); }
   std::size_t pending_bytes() const override { return reply_->pending_bytes(); }
+  void on_drained(std::function<void()> callback) override { reply_->on_drained(std::move(callback)); }
   void on_close(std::function<void()> callback) override { reply_->on_close(std::move(callback)); }
 
  private:

@@ -4,6 +4,10 @@
 
 #include "kv/daemon.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -24,15 +28,42 @@ constexpr std::size_t kMaxWaitingChanges = 100'000;  // for a disk that is slow 
 constexpr std::chrono::milliseconds kHandOverDeadline{3000};
 constexpr std::chrono::milliseconds kAnnounceAgain{200};
 
-base::HttpServerOptions server_options(const KvdOptions& kvd) {
+// Clients leave descriptors for the log, store.db, the other members and the metrics port, however few there are.
+constexpr std::size_t kReservedDescriptors = 256;
+constexpr std::size_t kMetricsConnections = 64;
+constexpr std::size_t kPeerConnections = 1000;
+constexpr std::chrono::milliseconds kPeerIdle{10000};  // without a request; a member's stream is one
+
+base::HttpServerOptions client_server_options(const KvdOptions& kvd) {
   base::HttpServerOptions options;
   options.max_body_bytes = kvd.max_request_bytes;
+  rlimit files{};
+  base::check(::getrlimit(RLIMIT_NOFILE, &files), "getrlimit");
+  const auto descriptors = static_cast<std::size_t>(std::min<rlim_t>(files.rlim_cur, 1'000'000));
+  const std::size_t room =
+      descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2;
+  options.max_connections = std::min(options.max_connections, room);
+  return options;
+}
+
+base::HttpServerOptions metrics_server_options(const KvdOptions& kvd) {
+  base::HttpServerOptions options;
+  options.max_body_bytes = kvd.max_request_bytes;
+  options.max_connections = kMetricsConnections;
+  return options;
+}
+
+base::HttpServerOptions peer_server_options() {
+  base::HttpServerOptions options;
+  options.max_connections = kPeerConnections;
+  options.idle_timeout = kPeerIdle;
   return options;
 }
 
 HttpApiOptions api_options(const KvdOptions& kvd) {
   return {.name = kvd.name,
           .cors = kvd.cors,
+          .watches = {.watchers = kvd.max_watchers},
           .strict_reconfig_check = kvd.strict_reconfig_check,
           .discovery_service_url = kvd.discovery_service_url};
 }
@@ -46,7 +77,7 @@ RaftEngineOptions engine_options(const KvdOptions& kvd, std::uint64_t member_id)
 }
 
 ReplicaLimits replica_limits(const KvdOptions& kvd) {
-  return {.request_timeout = std::chrono::seconds(5) + 2 * kvd.election_timeout};
+  return {.request_timeout = std::chrono::seconds(5) + 2 * kvd.election_timeout, .quota_bytes = kvd.quota_bytes};
 }
 
 base::HttpClientOptions peer_client_options(const std::shared_ptr<base::TlsContexts>& tls) {
@@ -67,7 +98,7 @@ Daemon::Daemon(KvdOptions options)
       journal_(
           log_, [this](std::function<void()> work) { loop_.post(std::move(work)); },
           [this](const std::string& reason) { fail(reason); }),
-      checkpoint_(data_dir_.file("store.db")),
+      checkpoint_(data_dir_.file("store.db"), log_.identity()),
       replica_(store_, base::system_clock(), replica_limits(options_)),
       engine_(engine_options(options_, log_.identity().member_id),
               {journal_, replica_, base::system_clock(), base::system_random(),
@@ -79,17 +110,17 @@ Daemon::Daemon(KvdOptions options)
           {[this](const Position& position) { guarded([&] { engine_.checkpointed(position.applied_index); }); },
            [this](const std::string& reason) { fail(reason); }}),
       api_(replica_, loop_, log_.identity().cluster_id, api_options(options_)),
-      server_(loop_, server_options(options_),
+      server_(loop_, client_server_options(options_),
               [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
                 handle(request, reply);
               }),
-      metrics_server_(loop_, server_options(options_),
+      metrics_server_(loop_, metrics_server_options(options_),
                       [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
                         const std::string_view path = request.raw_path();
                         if (path == "/metrics" || path == "/health") return api_.handle(request, reply);
                         reply->send(plain_error(404, "404 page not found"));
                       }),
-      peer_server_(loop_, {},
+      peer_server_(loop_, peer_server_options(),
                    [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
                      transport_.handle(request, reply);
                    }),
@@ -106,6 +137,7 @@ Daemon::Daemon(KvdOptions options)
                             checkpointer_.instead([&](Checkpoint& checkpoint) { checkpoint.replace(image, base); });
                             taken_index_ = base.index;
                           }});
+  api_.use_connections([this](std::uint64_t member) { return transport_.connected(member); });
   const RaftBase base = checkpoint_.base();
   if (base.index > 0) store_.restore(checkpoint_.load());
   taken_index_ = base.index;
@@ -128,13 +160,12 @@ PeerTransport::Callbacks Daemon::transport_callbacks() {
   PeerTransport::Callbacks callbacks;
   callbacks.receive = [this](std::uint64_t from, PeerMessage message) {
     guarded([&] {
-      // A member that is not (or no more) in the cluster has no say in it.
-      if (!is_removed_member(store_, from)) engine_.receive(from, std::move(message));
+      if (!is_gone(from)) engine_.receive(from, std::move(message));
     });
   };
   callbacks.disconnected = [this](std::uint64_t member) { guarded([&] { engine_.disconnected(member); }); };
   callbacks.unreachable = [this](std::uint64_t member) { guarded([&] { engine_.unreachable(member); }); };
-  callbacks.removed = [this](std::uint64_t member) { return is_removed_member(store_, member); };
+  callbacks.removed = [this](std::uint64_t member) { return is_gone(member); };
   callbacks.members = [this] { return members_of(store_); };
   callbacks.removed_ourselves = [this] { fail("this member was removed from its cluster for good"); };
   return callbacks;
@@ -156,6 +187,7 @@ void Daemon::guarded(const std::function<void()>& work) {
 }
 
 void Daemon::wake_at(base::Clock::Time time) {
+  engine_wake_ = time;
   auto delay = std::chrono::ceil<std::chrono::milliseconds>(time - base::system_clock().now());
   engine_timer_ =
       loop_.after(std::max(delay, std::chrono::milliseconds(0)), [this] { guarded([this] { engine_.timer(); }); });
@@ -164,11 +196,39 @@ void Daemon::wake_at(base::Clock::Time time) {
 // Whom to talk to: the members of the store; before it knows any, those of the first entries or of the running cluster.
 void Daemon::members_changed() {
   const std::uint64_t own_id = log_.identity().member_id;
-  if (is_removed_member(store_, own_id)) return fail("this member was removed from its cluster for good");
+  if (is_removed_member(store_, own_id)) {
+    if (!removed_since_) removed_since_ = replica_.clock().now();
+    return;
+  }
   std::vector<Member> members = members_of(store_);
   if (members.empty()) members = members_in_first_entries(engine_.entries().all());
   if (members.empty()) members = members_of_existing_cluster(options_);
-  transport_.set_peers(members);
+  for (const Member& peer : peers_) {
+    if (is_removed_member(store_, peer.id) && !is_gone(peer.id)) members.push_back(peer);
+  }
+  peers_ = std::move(members);
+  transport_.set_peers(peers_);
+}
+
+// Those that were removed are talked to until their votes do not count any more.
+void Daemon::let_removed_go() {
+  if (std::ranges::any_of(peers_, [this](const Member& peer) { return is_gone(peer.id); })) members_changed();
+}
+
+// Removed, and nobody counts on its vote any more: it has no say.
+bool Daemon::is_gone(std::uint64_t member) const {
+  return is_removed_member(store_, member) &&
+         !std::ranges::contains(engine_.status().configuration, member, &RaftServer::id);
+}
+
+// The others may need this member's vote until the one that leads has taken it out of their number; one that leads
+// itself gives that away first.
+void Daemon::end_when_removed() {
+  if (!removed_since_) return;
+  const base::Clock::Time::duration since = replica_.clock().now() - *removed_since_;
+  if (since < 2 * options_.election_timeout) return;
+  if (engine_.status().leads() && since < 10 * options_.election_timeout) return;
+  fail("this member was removed from its cluster for good");
 }
 
 int Daemon::run() {
@@ -211,7 +271,15 @@ void Daemon::announce_next() {
   });
 }
 
+// However many clients wait in the loop's queue: between any two of them the members' messages and heartbeats have
+// their turn.
+void Daemon::peers_first() {
+  transport_.run_waiting();
+  if (base::system_clock().now() >= engine_wake_) guarded([this] { engine_.timer(); });
+}
+
 void Daemon::handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
+  peers_first();
   if (!host_is_allowed(request, options_.host_whitelist)) return reply->send(host_refusal(request));
   api_.handle(request, reply);
 }
@@ -258,6 +326,8 @@ void Daemon::listen_on(base::HttpServer& server, const base::Url& url, const std
 }
 
 void Daemon::tick() {
+  let_removed_go();
+  end_when_removed();
   replica_.tick();
   api_.tick();
   save_checkpoint();

@@ -40,8 +40,12 @@ class Daemon {
   void guarded(const std::function<void()>& work);
   void wake_at(base::Clock::Time time);
   void members_changed();
+  bool is_gone(std::uint64_t member) const;
+  void end_when_removed();
+  void let_removed_go();
   void announce_member();
   void announce_next();
+  void peers_first();
   void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
   void listen_for_peers();
   void listen();
@@ -71,10 +75,13 @@ class Daemon {
   PeerTransport transport_;
   std::shared_ptr<base::EventLoop::Timer> tick_timer_;
   std::shared_ptr<base::EventLoop::Timer> engine_timer_;
+  base::Clock::Time engine_wake_ = base::Clock::Time::max();
   std::shared_ptr<base::EventLoop::Timer> announce_timer_;
   std::uint64_t taken_index_ = 0;  // of the log: what the checkpointer was given reaches so far
   base::Clock::Time last_save_{};
   bool serving_ = false;
+  std::vector<Member> peers_;                       // whom the transport talks to
+  std::optional<base::Clock::Time> removed_since_;  // when this member learnt that it is one no more
   std::string failure_;
 };
 

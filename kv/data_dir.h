@@ -20,4 +20,8 @@ class DataDir {
   base::Fd lock_;
 };
 
+// For one who only looks: nobody can use the directory as long as the descriptor lives. Changes nothing; without a lock
+// file (nobody has used it yet) there is no descriptor. Throws base::Error, also when a process uses it.
+base::Fd lock_data_dir_to_look(const std::string& path);
+
 }  // namespace kv

@@ -32,6 +32,10 @@ enum class Refusal : std::uint8_t {
   kStopped,     // the engine is being stopped: nothing was done
 };
 
+// Whose proposal it is. Clients can fill what waits up to its bound; what the cluster itself needs (the end of TTLs,
+// its members) has room beyond that. It overtakes nothing: a lease whose renewal waits must not end before it.
+enum class Lane : std::uint8_t { kClient, kInternal };
+
 struct EngineStatus {
   std::uint64_t term = 0;
   std::uint64_t committed_index = 0;  // of the entries handed over
@@ -92,7 +96,7 @@ class Engine {
   virtual void start(const RaftBase& applied) = 0;
 
   // `ticket` must not be 0.
-  virtual void propose(std::string command, std::uint64_t ticket) = 0;
+  virtual void propose(std::string command, std::uint64_t ticket, Lane lane) = 0;
   virtual void barrier(std::uint64_t ticket) = 0;
 
   // The point at `index`, for a checkpoint of the state there. REQUIRES: it was handed over, and no checkpoint is

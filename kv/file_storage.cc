@@ -90,4 +90,22 @@ void FileStorage::sync_directory() {
   base::check(::fsync(directory_.get()), "fsync", path_);
 }
 
+ReadOnlyStorage::ReadOnlyStorage(const std::string& path) : path_(path), directory_(base::open_directory(path)) {}
+
+std::vector<std::string> ReadOnlyStorage::list() {
+  return base::list_directory_at(directory_);
+}
+
+std::unique_ptr<StorageFile> ReadOnlyStorage::open(const std::string& name) {
+  return std::make_unique<File>(base::open_at(directory_, name, O_RDONLY | O_NOFOLLOW), path_ + "/" + name);
+}
+
+std::unique_ptr<StorageFile> ReadOnlyStorage::create(const std::string& name) {
+  throw base::Error("create", path_ + "/" + name, "it is open only to be read");
+}
+
+void ReadOnlyStorage::rename(const std::string& from, const std::string&) {
+  throw base::Error("rename", path_ + "/" + from, "it is open only to be read");
+}
+
 }  // namespace kv

@@ -23,4 +23,23 @@ class FileStorage : public Storage {
   base::Fd directory_;
 };
 
+// The same directory for one who only looks, whatever is asked for: to remove something has no effect (a log tidies up
+// when it is opened), everything else that changes throws base::Error. Throws base::Error when the directory is
+// missing.
+class ReadOnlyStorage : public Storage {
+ public:
+  explicit ReadOnlyStorage(const std::string& path);
+
+  std::vector<std::string> list() override;
+  std::unique_ptr<StorageFile> open(const std::string& name) override;
+  std::unique_ptr<StorageFile> create(const std::string& name) override;
+  void rename(const std::string& from, const std::string& to) override;
+  void remove(const std::string&) override {}
+  void sync_directory() override {}
+
+ private:
+  std::string path_;
+  base::Fd directory_;
+};
+
 }  // namespace kv

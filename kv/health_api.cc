@@ -128,7 +128,7 @@ void HealthApi::read_fresh(std::function<void(const std::string&)> done) {
 
 void HealthApi::health(const base::HttpRequest& request, const ReplyPtr& reply) {
   Query query = query_of(request);
-  bool no_space = replica_.disk_full() && !has(query, "exclude", "NOSPACE");
+  bool no_space = (replica_.disk_full() || replica_.quota().exceeded()) && !has(query, "exclude", "NOSPACE");
   bool serializable = has(query, "serializable", "true");
   auto answer = [this, reply](bool healthy) {
     ++(healthy ? counters_.passed : counters_.failed);

@@ -1,5 +1,6 @@
 #include "kv/history.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "kv/client/key_path.h"
@@ -45,9 +46,14 @@ EventPtr History::at(std::uint64_t index) const {
 }
 
 EventPtr History::scan(std::string_view key, bool recursive, std::uint64_t from) const {
+  return scan(key, recursive, from, last_index() + 1);
+}
+
+EventPtr History::scan(std::string_view key, bool recursive, std::uint64_t from, std::uint64_t until) const {
   if (events_.empty() || from > last_index()) return nullptr;
   assert(from >= first_index_);
-  for (std::size_t i = from - first_index_; i < events_.size(); ++i) {
+  const std::size_t end = std::min<std::uint64_t>(until - std::min(until, first_index_), events_.size());
+  for (std::size_t i = from - first_index_; i < end; ++i) {
     if (concerns(decode_gist(events_[i]), key, recursive)) return at(first_index_ + i);
   }
   return nullptr;

@@ -39,6 +39,8 @@ class History {
 
   // The first event at or after `from` that concerns the key, or null. REQUIRES: from >= first_index().
   EventPtr scan(std::string_view key, bool recursive, std::uint64_t from) const;
+  // The same within [from, until). Null as well when there is none.
+  EventPtr scan(std::string_view key, bool recursive, std::uint64_t from, std::uint64_t until) const;
   // The event with this index. REQUIRES: it is held.
   EventPtr at(std::uint64_t index) const;
   std::string_view bytes_at(std::uint64_t index) const { return events_[index - first_index_]; }

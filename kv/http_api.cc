@@ -37,7 +37,9 @@ HttpApi::HttpApi(Replica& replica, base::EventLoop& loop, std::uint64_t cluster_
       peer_stats_(replica.clock()),
       access_(
           replica.store(), [&loop](std::function<void()> work) { loop.post(std::move(work)); }, base::system_random()),
-      keys_(replica, access_, cluster_id_),
+      keys_(
+          replica, access_, [&loop](std::function<void()> work) { loop.post(std::move(work)); }, options.watches,
+          cluster_id_),
       members_(replica, access_, cluster_id_, options.strict_reconfig_check),
       auth_(replica, access_, cluster_id_),
       health_(replica, loop),

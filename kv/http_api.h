@@ -22,8 +22,9 @@
 namespace kv {
 
 struct HttpApiOptions {
-  std::string name;                        // of this member
-  std::vector<std::string> cors = {"*"};   // origins whose web pages may use the API (--cors)
+  std::string name;                       // of this member
+  std::vector<std::string> cors = {"*"};  // origins whose web pages may use the API (--cors)
+  WatchLimits watches = {};
   bool strict_reconfig_check = true;       // refuse member changes that could lose the quorum
   std::string discovery_service_url = {};  // base of the URLs that /new gives; "": no discovery service
 };
@@ -37,6 +38,9 @@ class HttpApi {
 
   // To be called ten times a second or so: takes note of a new leader.
   void tick() { peer_stats_.leader_is(replica_.engine_status().leader_id); }
+
+  // Which other members this one hears from.
+  void use_connections(std::function<bool(std::uint64_t)> connected) { members_.use_connections(std::move(connected)); }
 
   // For the transport to tell.
   PeerStats& peer_stats() { return peer_stats_; }

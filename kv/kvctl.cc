@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "kv/client/endpoints.h"
+#include "kv/data_check.h"
 #include "kv/kvctl_cluster.h"
 #include "kv/kvctl_session.h"
 
@@ -165,6 +166,17 @@ int watch(const Invocation& invocation, KvctlSession& session) {
   return 0;
 }
 
+// Needs no store: 0 when all is well, 1 when something is wrong.
+int check(const Invocation& invocation) {
+  const std::string& directory = invocation.get("data-dir");
+  if (directory.empty()) throw base::UsageError("check: --data-dir is needed");
+  const DataReport report = check_data_dir(directory);
+  for (const std::string& problem : report.problems) std::puts(problem.c_str());
+  if (!report.problems.empty()) return 1;
+  std::puts((report.summary + "; nothing is wrong").c_str());
+  return 0;
+}
+
 template <int (*Run)(const Invocation&, KvctlSession&)>
 int command(const Invocation& invocation) {
   return run_command(invocation, Run);
@@ -225,6 +237,8 @@ std::vector<base::Command> commands() {
        recursive_option("watch all that is below as well")});
   add("member", "list", "list the members of the cluster", 1, 1, kvctl_member, {});
   add("cluster-health", "", "ask every member whether it is well", 0, 0, kvctl_cluster_health, {});
+  add("check", "", "verify the data of a member that does not run, and say what is wrong with it", 0, 0, check,
+      {{.name = "data-dir", .value = "DIR", .help = "directory of the member's data; nothing in it is changed"}});
   return all;
 }
 

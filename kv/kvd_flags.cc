@@ -73,6 +73,9 @@ void add_member_flags(std::vector<KvdFlag>& all) {
   all.push_back(
       value("election-timeout", "MS", "milliseconds without a heartbeat until an election, 50000 at most", "1000"));
   all.push_back(value("max-request-bytes", "BYTES", "largest body of a client's request", "2097152"));
+  all.push_back(value("max-watchers", "NUMBER", "most watches at a time (not in etcd)", "16000"));
+  all.push_back(value("quota-backend-bytes", "BYTES",
+                      "size of the state above which only removals are taken; 0: 2 GiB, negative: none", "0"));
 }
 
 void add_cluster_flags(std::vector<KvdFlag>& all) {
@@ -146,7 +149,6 @@ void add_ignored_flags(std::vector<KvdFlag>& all) {
     all.push_back(unused(Use::kIgnored, name, value_name, why, std::move(harmless)));
   };
   add("snapshot-count", "NUMBER", "the state is written once a second");
-  add("quota-backend-bytes", "BYTES", "the size of the data has no limit but the disk's");
   add("bcrypt-cost", "NUMBER", "passwords are hashed with cost 10", {"10"});
   add("metrics", "WORD", "/metrics tells all that there is", {"basic"});
   add("pre-vote", {}, "elections always begin with a pre-vote", {"true"});

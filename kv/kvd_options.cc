@@ -113,8 +113,20 @@ void read_timing(const Invocation& invocation, KvdOptions& options) {
   options.election_timeout = std::chrono::milliseconds(election);
 }
 
+// etcd's: 0 is the default, a negative number no quota.
+std::uint64_t read_quota(const Invocation& invocation) {
+  constexpr std::string_view kOption = "quota-backend-bytes";
+  const std::string& text = invocation.get(kOption);
+  const bool none = text.size() > 1 && text.starts_with('-') && text.find_first_not_of("0123456789", 1) == text.npos;
+  if (none) return 0;
+  const std::uint64_t bytes = invocation.number(kOption, 0, INT64_MAX);
+  return bytes == 0 ? kDefaultQuota : bytes;
+}
+
 void read_limits(const Invocation& invocation, KvdOptions& options) {
   options.max_request_bytes = invocation.number("max-request-bytes", 1024, kMaxRequestBytes);
+  options.max_watchers = invocation.number("max-watchers", 1, 1'000'000);
+  options.quota_bytes = read_quota(invocation);
 }
 
 void read_client_urls(const Invocation& invocation, KvdOptions& options) {

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/tls.h"
 #include "base/url.h"
+#include "kv/quota.h"
 
 namespace kv {
 
@@ -49,6 +50,8 @@ struct KvdOptions {
   std::chrono::milliseconds heartbeat_interval{100};
   std::chrono::milliseconds election_timeout{1000};  // at least 5 heartbeats, 50 s at most
   std::uint64_t max_request_bytes = 2 * 1024 * 1024;
+  std::uint64_t max_watchers = 16'000;
+  std::uint64_t quota_bytes = kDefaultQuota;  // of the state; 0: none
 
   // Where a certificate is to be made, certificate_file is empty: kvd_tls.h makes it.
   base::TlsFiles client_tls = {};

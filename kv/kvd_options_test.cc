@@ -199,6 +199,7 @@ TEST_CASE("a configuration file stands for all options") {
       "  trusted-ca-file: ca.pem\npeer-transport-security:\n  auto-tls: on\n");
   const KvdOptions options = read_as("etcd", {"--config-file", path, "--name", "typed"});
   CHECK(options.name == "filed");
+  CHECK(options.quota_bytes == 1000);
   CHECK(options.data_dir == "filed.etcd");
   CHECK(options.heartbeat_interval == std::chrono::milliseconds(50));
   CHECK(options.cors == Words{"http://a:1", "http://b:2"});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <format>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "kv/go_json.h"
 #include "kv/http_plain.h"
@@ -132,11 +133,31 @@ void MembersApi::change(const base::HttpRequest& request, const std::string& id_
   std::optional<std::uint64_t> id = parse_id(id_text);
   if (!id) return reply->send(with_id(message_error(404, "No such member: " + id_text)));
   std::int64_t now = wall_nanoseconds(replica_.clock());
+  if (request.method == "DELETE" && strict_ && would_cost_the_quorum(*id)) {
+    return reply->send(with_id(message_error(500, "Internal Server Error")));
+  }
   if (request.method == "DELETE") return propose(remove_member_command(*id, strict_, now), *id, reply);
   auto urls = read_peer_urls(request);
   if (auto* wrong = std::get_if<base::HttpResponse>(&urls)) return reply->send(with_id(*wrong));
   Member member{.id = *id, .peer_urls = std::get<std::vector<std::string>>(urls)};
   propose(update_member_command(member, now), *id, reply);
+}
+
+// etcd's mayRemoveMember, without its wait of 5 s: who is not heard may go at once; who is, only when a quorum of those
+// that stay is heard as well.
+bool MembersApi::would_cost_the_quorum(std::uint64_t id) const {
+  const std::vector<Member> members = members_of(replica_.store());
+  const std::uint64_t self = replica_.engine_status().member_id;
+  auto heard = [&](const Member& member) { return member.id == self || connected_(member.id); };
+  const auto leaving = std::ranges::find(members, id, &Member::id);
+  if (leaving == members.end() || !heard(*leaving)) return false;
+  const auto staying = static_cast<std::size_t>(std::ranges::count_if(members, heard)) - 1;
+  const bool costs = staying < 1 + (members.size() - 1) / 2;
+  if (costs) {
+    base::log_warning("member {} is not removed: unhealthy cluster, {} of {} members would be there", id_text(id),
+                      staying, members.size() - 1);
+  }
+  return costs;
 }
 
 void MembersApi::propose(const Command& command, std::uint64_t id, const ReplyPtr& reply) {

@@ -2,6 +2,7 @@
 // /v2/members: who is in the cluster, and who shall be (etcd's v2http/client.go membersHandler). The store decides
 // about changes as it applies them; the replication engine follows what the store says.
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,9 @@ class MembersApi {
   MembersApi(Replica& replica, AccessControl& access, std::string cluster_id, bool strict)
       : replica_(replica), access_(access), cluster_id_(std::move(cluster_id)), strict_(strict) {}
 
+  // Which other members this one hears from; without it, all.
+  void use_connections(std::function<bool(std::uint64_t)> connected) { connected_ = std::move(connected); }
+
   // `path`: decoded and clean, begins with "/v2/members".
   void handle(const base::HttpRequest& request, const std::string& path, const std::shared_ptr<base::HttpReply>& reply);
 
@@ -27,6 +31,7 @@ class MembersApi {
   void show(const std::string& what, base::HttpReply& reply) const;
   void change(const base::HttpRequest& request, const std::string& id_text, const ReplyPtr& reply);
   void add(const base::HttpRequest& request, const ReplyPtr& reply);
+  bool would_cost_the_quorum(std::uint64_t id) const;
   void propose(const Command& command, std::uint64_t id, const ReplyPtr& reply);
 
   base::HttpResponse with_id(base::HttpResponse response) const;
@@ -35,6 +40,7 @@ class MembersApi {
   AccessControl& access_;
   std::string cluster_id_;
   bool strict_;
+  std::function<bool(std::uint64_t)> connected_ = [](std::uint64_t) { return true; };
 };
 
 // The peer URLs of the body {"peerURLs":[…]}, or the answer that says what is wrong with it.

@@ -109,6 +109,24 @@ RaftMessage read_raft(ByteReader& in) {
   return m;
 }
 
+AppendGist read_append_gist(ByteReader& in) {
+  if (in.byte() != static_cast<std::uint8_t>(Tag::kRaft)) return {};
+  const auto kind = static_cast<MessageKind>(in.byte());
+  if (kind != MessageKind::kAppend && kind != MessageKind::kAppendResult) return {};
+  in.byte();  // flags
+  in.number();
+  const std::uint64_t index = in.number();
+  in.number();
+  in.number();
+  const std::uint64_t rejected = in.number();
+  if (kind == MessageKind::kAppendResult && rejected == 0) return {AppendGist::Kind::kStored, index};
+  if (kind == MessageKind::kAppendResult) return {};
+  in.number();  // bytes of the entries
+  const std::uint64_t count = in.number();
+  if (count == 0) return {};
+  return {AppendGist::Kind::kEntries, index + count};
+}
+
 PeerSnapshotChunk read_chunk(ByteReader& in) {
   PeerSnapshotChunk m;
   for (std::uint64_t* value :
@@ -192,6 +210,15 @@ PeerMessage decode_peer_message(std::string_view bytes) {
   }
   in.end();
   return message;
+}
+
+AppendGist append_gist(std::string_view bytes) {
+  ByteReader in(bytes, "message");
+  try {
+    return read_append_gist(in);
+  } catch (const base::Error&) {
+    return {};
+  }
 }
 
 }  // namespace kv

@@ -103,4 +103,11 @@ std::string encode(const PeerMessage& message);
 // Throws base::Error for bytes that encode() cannot have made. The sender (RaftMessage::peer) is for the caller to set.
 PeerMessage decode_peer_message(std::string_view bytes);
 
+// What the figures about followers need to know of a message, at little cost.
+struct AppendGist {
+  enum class Kind : std::uint8_t { kOther, kEntries, kStored } kind = Kind::kOther;
+  std::uint64_t last_index = 0;  // of the entries that go to a follower; up to which it has stored them
+};
+AppendGist append_gist(std::string_view bytes);  // kOther for bytes that are no message
+
 }  // namespace kv

@@ -73,7 +73,10 @@ class PeerTransport::Reader {
       if (connected) {
         pause = kFirstPause;
         last_error.clear();
-        post([this] { transport_.callbacks_.disconnected(member_); });
+        post([this] {
+          transport_.connected_.erase(member_);
+          transport_.callbacks_.disconnected(member_);
+        });
       }
       std::unique_lock lock(mutex_);
       if (stopping_) return;
@@ -97,37 +100,42 @@ class PeerTransport::Reader {
         [&](const base::HttpResponse& head) {
           connected = head.status == 200;
           if (head.status == kGone) post([this] { transport_.callbacks_.removed_ourselves(); });
+          if (connected) post([this] { transport_.connected_.insert(member_); });
           if (!connected) refusal = std::format("{} answers {}", url, head.status);
           return connected;
         },
         [&](std::string_view data) {
-          frames.take(data, [this](const std::string& bytes) { pass_on(decode_peer_message(bytes), bytes.size()); });
+          frames.take(data, [this](const std::string& bytes) { pass_on(bytes); });
           return true;
         });
     if (!refusal.empty()) throw base::Error("read", "its messages", refusal);
   }
 
-  // Waits while the loop is behind.
-  void pass_on(PeerMessage message, std::size_t size) {
+  // Waits while the loop is behind. Throws base::Error for bytes of no member.
+  void pass_on(const std::string& bytes) {
+    const std::size_t size = bytes.size();
+    const AppendGist gist = append_gist(bytes);
+    PeerMessage message = decode_peer_message(bytes);
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return stopping_ || posted_bytes_ < kMaxPosted; });
     if (stopping_) return;
     posted_bytes_ += size;
     lock.unlock();
-    post([this, size, message = std::move(message)]() mutable {
+    post([this, size, gist, message = std::move(message)]() mutable {
       {
         std::lock_guard taken(mutex_);
         posted_bytes_ -= size;
       }
       wake_.notify_all();
       transport_.stats_.received(size);
+      transport_.times_.received(member_, gist);
       transport_.callbacks_.receive(member_, std::move(message));
     });
   }
 
   // Runs on the loop unless this reader has gone by then.
   void post(std::function<void()> work) {
-    transport_.loop_.post(
+    transport_.post(
         [alive = std::weak_ptr<bool>(own_), transport = std::weak_ptr<bool>(alive_), work = std::move(work)] {
           if (!alive.expired() && !transport.expired()) work();
         });
@@ -147,7 +155,11 @@ class PeerTransport::Reader {
 };
 
 PeerTransport::PeerTransport(base::EventLoop& loop, PeerStats& stats, PeerTransportOptions options, Callbacks callbacks)
-    : loop_(loop), stats_(stats), options_(std::move(options)), callbacks_(std::move(callbacks)) {
+    : loop_(loop),
+      stats_(stats),
+      options_(std::move(options)),
+      callbacks_(std::move(callbacks)),
+      times_(stats, base::system_clock()) {
   keep_alive_timer_ = loop_.every(kKeepAlive, [this] { keep_alive(); });
 }
 
@@ -167,19 +179,47 @@ void PeerTransport::set_peers(const std::vector<Member>& members) {
   for (const Member& member : members) {
     if (member.id == options_.member_id || member.peer_urls.empty()) continue;
     auto known = readers_.find(member.id);
-    readers[member.id] = known != readers_.end() && known->second->urls() == member.peer_urls
-                             ? std::move(known->second)
-                             : std::make_unique<Reader>(*this, member.id, member.peer_urls);
+    const bool same = known != readers_.end() && known->second->urls() == member.peer_urls;
+    if (!same) connected_.erase(member.id);
+    readers[member.id] = same ? std::move(known->second) : std::make_unique<Reader>(*this, member.id, member.peer_urls);
   }
   readers_ = std::move(readers);
+  std::erase_if(connected_, [this](std::uint64_t member) { return !readers_.contains(member); });
+}
+
+void PeerTransport::post(std::function<void()> work) {
+  {
+    std::lock_guard lock(waiting_mutex_);
+    waiting_.push_back(std::move(work));
+    anything_waits_ = true;
+  }
+  loop_.post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) run_waiting();
+  });
+}
+
+void PeerTransport::run_waiting() {
+  while (anything_waits_.exchange(false)) {
+    std::deque<std::function<void()>> work;
+    {
+      std::lock_guard lock(waiting_mutex_);
+      work.swap(waiting_);
+    }
+    for (const auto& one : work) one();
+    std::vector<std::uint64_t> members;
+    for (const auto& [member, stream] : streams_) members.push_back(member);
+    for (const std::uint64_t member : members) flush(member);
+  }
 }
 
 bool PeerTransport::send(std::uint64_t member, const std::string& message) {
   auto at = streams_.find(member);
+  times_.sent(member, message, at == streams_.end());
   if (at == streams_.end()) return false;
   Stream& stream = at->second;
   stream.waiting += encode_peer_frame(message);
   stats_.sent(message.size());
+  anything_waits_ = true;
   if (std::exchange(stream.flush_posted, true)) return true;
   loop_.post([this, member, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) flush(member);
@@ -245,6 +285,7 @@ void PeerTransport::begin_stream(const base::HttpRequest& request, const std::sh
     auto at = streams_.find(from);
     if (at == streams_.end() || at->second.reply.get() != ours) return;
     streams_.erase(at);
+    times_.disconnected(from);
     callbacks_.disconnected(from);
   });
 }

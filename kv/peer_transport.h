@@ -6,16 +6,21 @@
 // The loop's thread, but for the readers: each has a thread of its own, since the client blocks, and posts what it
 // reads.
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/event_loop.h"
 #include "base/http_client.h"
 #include "base/http_server.h"
+#include "kv/follower_times.h"
 #include "kv/members.h"
 #include "kv/peer_message.h"
 #include "kv/peer_stats.h"
@@ -50,6 +55,13 @@ class PeerTransport {
   // False when the member has no stream here: the message is dropped.
   bool send(std::uint64_t member, const std::string& message);
 
+  // Messages of this member can be read here now.
+  bool connected(std::uint64_t member) const { return connected_.contains(member); }
+
+  // Takes what the readers have brought, and sends what was given to send(), without waiting for the loop to come to
+  // it: for an owner whose loop has much to do. REQUIRES: not within a callback.
+  void run_waiting();
+
   // A request on the peer port.
   void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
 
@@ -65,15 +77,21 @@ class PeerTransport {
 
   void begin_stream(const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply);
   void flush(std::uint64_t member);
+  void post(std::function<void()> work);  // any thread
   void keep_alive();
 
   base::EventLoop& loop_;
   PeerStats& stats_;
   PeerTransportOptions options_;
   Callbacks callbacks_;
+  FollowerTimes times_;
   std::map<std::uint64_t, Stream> streams_;
+  std::set<std::uint64_t> connected_;
   std::map<std::uint64_t, std::unique_ptr<Reader>> readers_;
   std::shared_ptr<base::EventLoop::Timer> keep_alive_timer_;
+  std::mutex waiting_mutex_;
+  std::deque<std::function<void()>> waiting_;
+  std::atomic<bool> anything_waits_ = false;                    // here or to be flushed
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what was posted
 };
 

@@ -33,9 +33,11 @@ struct RaftEngineOptions {
   RaftTimes times = {};
   std::size_t proposals = 10'000;                 // from here and not answered yet; more are refused as kOverloaded
   std::size_t proposal_bytes = 64 * 1024 * 1024;  // of their commands
-  std::size_t group_bytes = 4 * 1024 * 1024;      // of one group commit
-  std::size_t message_bytes = 1024 * 1024;        // of the entries in one message
-  std::uint32_t trailing_entries = 5'000;         // kept behind the checkpoint for members that lag a little
+  std::size_t reserved_proposals = 100;           // more, for Lane::kInternal alone
+  std::size_t reserved_bytes = 1024 * 1024;
+  std::size_t group_bytes = 4 * 1024 * 1024;  // of one group commit
+  std::size_t message_bytes = 1024 * 1024;    // of the entries in one message
+  std::uint32_t trailing_entries = 5'000;     // kept behind the checkpoint for members that lag a little
   std::size_t trailing_bytes = 16 * 1024 * 1024;
 };
 
@@ -55,7 +57,7 @@ class RaftEngine : public Engine {
   RaftEngine(RaftEngineOptions options, Io io);
 
   void start(const RaftBase& applied) override;
-  void propose(std::string command, std::uint64_t ticket) override;
+  void propose(std::string command, std::uint64_t ticket, Lane lane) override;
   void barrier(std::uint64_t ticket) override;
   RaftBase base_at(std::uint64_t index) const override;
   void checkpointed(std::uint64_t index) override;

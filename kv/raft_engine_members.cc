@@ -29,12 +29,17 @@ std::optional<RaftConfiguration> RaftEngine::next_configuration() const {
     next.push_back({id, false});
     return next;
   }
+  // Of several, the one that lags most: it may be dead, and the others' votes may be needed to let them go as well.
+  auto rank = [this](const RaftServer& server) {
+    return server.id == options_.member_id ? UINT64_MAX : core_.match_index(server.id);
+  };
+  auto going = next.end();
   for (auto server = next.begin(); server != next.end(); ++server) {
-    if (wanted(*server)) continue;
-    next.erase(server);
-    return next;
+    if (!wanted(*server) && (going == next.end() || rank(*server) < rank(*going))) going = server;
   }
-  return std::nullopt;
+  if (going == next.end()) return std::nullopt;
+  next.erase(going);
+  return next;
 }
 
 void RaftEngine::reconcile_members() {

@@ -14,8 +14,11 @@ namespace {
 constexpr std::uint64_t kLingerMs = 300;  // of a member that has given the leadership away
 }
 
-void RaftEngine::propose(std::string command, std::uint64_t ticket) {
-  if (pending_.size() >= options_.proposals || pending_bytes_ + command.size() > options_.proposal_bytes) {
+void RaftEngine::propose(std::string command, std::uint64_t ticket, Lane lane) {
+  const bool internal = lane == Lane::kInternal;
+  const std::size_t most = options_.proposals + (internal ? options_.reserved_proposals : 0);
+  const std::size_t most_bytes = options_.proposal_bytes + (internal ? options_.reserved_bytes : 0);
+  if (pending_.size() >= most || pending_bytes_ + command.size() > most_bytes) {
     return refuse_soon(ticket, Refusal::kOverloaded);
   }
   if (io_.journal.full()) return refuse_soon(ticket, Refusal::kNoSpace);
@@ -98,10 +101,13 @@ void RaftEngine::flush_queue() {
 
 void RaftEngine::deliver(std::uint64_t from, PeerPropose message) {
   const bool leads = core_.role() == RaftRole::kLeader && !core_.transferring() && !handed_over_;
+  // No member has more under way than it may, so there is room for all, the reserved ones too.
+  const std::size_t members = std::max<std::size_t>(core_.configuration().size(), 1);
+  const bool overloaded = queue_.size() >= members * (options_.proposals + options_.reserved_proposals);
   PeerRefuse refuse;
   refuse.reason = !leads ? Refusal::kNoLeader : io_.journal.full() ? Refusal::kNoSpace : Refusal::kOverloaded;
   for (PeerProposal& proposal : message.proposals) {
-    if (!leads || io_.journal.full() || queue_.size() >= 4 * options_.proposals) {
+    if (!leads || io_.journal.full() || overloaded) {
       refuse.tickets.push_back(proposal.ticket);
     } else {
       queue_.push_back({from, message.origin, proposal.ticket, std::move(proposal.command)});

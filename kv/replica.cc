@@ -11,6 +11,8 @@ namespace kv {
 
 namespace {
 
+constexpr std::size_t kMaxExpired = 1000;  // nodes that one command removes, about
+
 StoreError internal_error(std::string cause) {
   return {ErrorCode::kRaftInternal, std::move(cause), 0};
 }
@@ -33,6 +35,11 @@ StoreError refusal_error(Refusal refusal) {
 }
 
 constexpr std::chrono::seconds kRoundInterval{1};
+// Keys outside of "/1" and "/2" are the cluster's own.
+Lane lane_of(const Command& command) {
+  const bool own = command.operation == Operation::kExpire || command.key.starts_with("/0/");
+  return own ? Lane::kInternal : Lane::kClient;
+}
 
 StoreError timeout_error() {
   return internal_error("etcdserver: request timed out");
@@ -45,7 +52,7 @@ std::int64_t wall_nanoseconds(const base::Clock& clock) {
 }
 
 Replica::Replica(Store& store, const base::Clock& clock, ReplicaLimits limits)
-    : store_(store), clock_(clock), limits_(limits) {}
+    : store_(store), clock_(clock), limits_(limits), quota_(limits.quota_bytes) {}
 
 StoreError Replica::corrupt_error() {
   return internal_error("etcdserver: corrupt cluster");
@@ -53,9 +60,11 @@ StoreError Replica::corrupt_error() {
 
 void Replica::write(const Command& command, Done done) {
   if (diverged_) return done(corrupt_error());
+  note_size();
+  if (quota_.refuses(command)) return done(internal_error("etcdserver: mvcc: database space exceeded"));
   std::uint64_t ticket = ++last_ticket_;
   writes_.emplace(ticket, Waiting<Done>{std::move(done), clock_.now() + limits_.request_timeout});
-  engine_->propose(encode(command), ticket);
+  engine_->propose(encode(command), ticket, lane_of(command));
 }
 
 void Replica::barrier(Fresh fresh) {
@@ -79,10 +88,16 @@ void Replica::tick() {
     ++counters_.timed_out;
     fresh(timeout_error());
   }
+  note_size();
   propose_expiry(wall_nanoseconds(clock_));
   begin_round(now);
 }
 
+void Replica::note_size() {
+  if (const std::string line = quota_.note(store_.bytes()); !line.empty()) base::log_warning("{}", line);
+}
+
+// One after the other, so that many that end together are no long turn of the loop for any member.
 // On a full disk the command is proposed even with nothing to expire: its fate tells when there is space again.
 void Replica::propose_expiry(std::int64_t now) {
   if (expiry_ticket_ != 0 || !engine_->status().leads()) return;
@@ -90,9 +105,9 @@ void Replica::propose_expiry(std::int64_t now) {
   bool due = next && *next <= now;
   if (!due && !disk_full_) return;
   Command command{.operation = Operation::kExpire};
-  command.time = now;
+  command.time = due ? store_.expiry_cutoff(kMaxExpired, now) : now;
   expiry_ticket_ = ++last_ticket_;
-  engine_->propose(encode(command), expiry_ticket_);
+  engine_->propose(encode(command), expiry_ticket_, lane_of(command));
 }
 
 void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
@@ -104,6 +119,7 @@ void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
   }
   Applied applied = store_.apply(decode_command(entry.command), entry.index, entry.term);
   note_state();
+  note_size();
   bool members = false;
   for (const EventPtr& event : applied.events) {
     watches_.notify(event);
@@ -111,7 +127,10 @@ void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
   }
   if (members) members_changed();
   if (ticket == 0) return;
-  if (ticket == expiry_ticket_) expiry_ticket_ = 0;
+  if (ticket == expiry_ticket_) {
+    expiry_ticket_ = 0;
+    return propose_expiry(wall_nanoseconds(clock_));
+  }
   auto waiting = writes_.find(ticket);
   if (waiting == writes_.end()) return;
   Done done = std::move(waiting->second.callback);
@@ -153,6 +172,7 @@ void Replica::install_snapshot(const RaftBase& base, std::string_view state) {
   snapshots_.keep(image, base);
   store_.restore(std::move(image));
   states_.clear();
+  note_size();
   if (std::exchange(diverged_, false)) {
     base::log_info("this member holds the state of the others again: it serves");
     watches_.clear();

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "kv/engine.h"
+#include "kv/quota.h"
 #include "kv/state_comparison.h"
 #include "kv/store.h"
 #include "kv/watch_hub.h"
@@ -20,6 +21,7 @@ std::int64_t wall_nanoseconds(const base::Clock& clock);
 
 struct ReplicaLimits {
   std::chrono::milliseconds request_timeout{7000};  // etcd's: 5 s and twice the election timeout
+  std::uint64_t quota_bytes = kDefaultQuota;        // 0: none
 };
 
 class Replica : public EngineHost {
@@ -40,7 +42,7 @@ class Replica : public EngineHost {
   void attach(Engine& engine) { engine_ = &engine; }
 
   // `done` is called once: with the outcome, or error 300 when the engine refused or the time was up (then the command
-  // may still be applied later).
+  // may still be applied later), or at once when the quota is exceeded.
   void write(const Command& command, Done done);
 
   // Calls `fresh` when the state here holds everything that was committed before, or with error 300.
@@ -58,6 +60,7 @@ class Replica : public EngineHost {
 
   // The last proposal was refused because the disk is full. tick() tries again by itself.
   bool disk_full() const { return disk_full_; }
+  const Quota& quota() const { return quota_; }
   // Set once the engine has failed: the process must end.
   const std::string& failure() const { return failure_; }
   void on_failure(std::function<void()> callback) { on_failure_ = std::move(callback); }
@@ -97,6 +100,7 @@ class Replica : public EngineHost {
   void note_state();
   void begin_round(base::Clock::Time now);
   void compare_states();
+  void note_size();
 
   Store& store_;
   const base::Clock& clock_;
@@ -114,6 +118,7 @@ class Replica : public EngineHost {
   std::set<std::uint64_t> wrong_;  // members, as the log was told
   std::size_t members_ = 0;
   bool diverged_ = false;
+  Quota quota_;
   std::string failure_;
   std::function<void()> on_failure_;
   std::function<void()> on_members_;

@@ -12,6 +12,7 @@ namespace {
 struct HeldEngine : kv::Engine {
   kv::EngineHost* host = nullptr;
   std::vector<std::pair<std::string, std::uint64_t>> proposals;
+  std::vector<kv::Lane> lanes;
   std::uint64_t index = 0;
   bool leading = true;
   std::vector<std::uint64_t> members;
@@ -19,7 +20,10 @@ struct HeldEngine : kv::Engine {
   bool fetching = false;
 
   void start(const kv::RaftBase&) override {}
-  void propose(std::string command, std::uint64_t ticket) override { proposals.emplace_back(command, ticket); }
+  void propose(std::string command, std::uint64_t ticket, kv::Lane lane) override {
+    proposals.emplace_back(command, ticket);
+    lanes.push_back(lane);
+  }
   void barrier(std::uint64_t ticket) override { host->barrier_passed(ticket); }
   void checkpointed(std::uint64_t) override {}
   kv::RaftBase base_at(std::uint64_t at) const override { return {at, 2, 1, {{1, true}}}; }
@@ -102,6 +106,33 @@ TEST_CASE_FIXTURE(ReplicaFixture, "replica: only the leader ends TTLs, one comma
   CHECK(engine.proposals.empty());
 }
 
+TEST_CASE_FIXTURE(ReplicaFixture, "replica: many TTLs that end together do so in several commands, without a pause") {
+  for (int i = 0; i < 2500; ++i) {
+    clock.advance(std::chrono::milliseconds(1));
+    set("/" + std::to_string(i), 5);
+  }
+  engine.commit_all();
+  clock.advance(std::chrono::seconds(6));
+  replica.tick();
+  for (const std::size_t left : {1500U, 500U, 0U}) {
+    CHECK(engine.proposals.size() == 1);
+    engine.commit_all();
+    CHECK(store.node_count() == left + 2);
+  }
+  CHECK(engine.proposals.empty());
+}
+
+TEST_CASE_FIXTURE(ReplicaFixture, "replica: the end of TTLs and the members have a lane of their own") {
+  set("/a", 5);
+  replica.write(kv::create_member({.id = 0xab, .peer_urls = {"http://a:2380"}}), [](const kv::Result&) {});
+  replica.write(kv::remove_member_command(0xab, false, 0), [](const kv::Result&) {});
+  engine.commit_all();
+  clock.advance(std::chrono::seconds(6));
+  replica.tick();
+  using enum kv::Lane;
+  CHECK(engine.lanes == std::vector<kv::Lane>{kClient, kInternal, kInternal, kInternal});
+}
+
 TEST_CASE_FIXTURE(ReplicaFixture, "replica: a full disk is noticed, tried again and over") {
   set("/a");
   replica.refused(engine.proposals.at(0).second, kv::Refusal::kNoSpace);
@@ -112,6 +143,35 @@ TEST_CASE_FIXTURE(ReplicaFixture, "replica: a full disk is noticed, tried again 
   REQUIRE(engine.proposals.size() == 1);
   engine.commit_all();
   CHECK_FALSE(replica.disk_full());
+}
+
+TEST_CASE("replica: above the quota a write is refused before it is proposed, until enough is removed") {
+  base::ManualClock clock{base::Clock::WallTime(std::chrono::seconds(1'700'000'000))};
+  kv::Store store;
+  kv::Replica replica(store, clock, {.quota_bytes = store.bytes() + 2000});
+  HeldEngine engine;
+  engine.host = &replica;
+  replica.attach(engine);
+  std::vector<std::string> answers;
+  auto write = [&](const kv::Command& command) {
+    replica.write(command, [&](const kv::Result& result) {
+      auto* error = std::get_if<kv::StoreError>(&result);
+      answers.push_back(error == nullptr ? "ok" : error->cause);
+    });
+  };
+  write({.key = "/1/large", .value = std::string(1500, 'x')});
+  write({.key = "/1/one-more", .value = std::string(1500, 'x')});
+  CHECK(engine.proposals.size() == 2);
+  engine.commit_all();
+  CHECK(replica.quota().exceeded());
+  write({.key = "/1/small", .value = "x"});
+  CHECK(engine.proposals.empty());
+  write({.operation = kv::Operation::kDelete, .key = "/1/large"});
+  engine.commit_all();
+  CHECK_FALSE(replica.quota().exceeded());
+  write({.key = "/1/small", .value = "x"});
+  engine.commit_all();
+  CHECK(answers == std::vector<std::string>{"ok", "ok", "etcdserver: mvcc: database space exceeded", "ok", "ok"});
 }
 
 TEST_CASE_FIXTURE(ReplicaFixture, "replica: the engine is told who the members are") {

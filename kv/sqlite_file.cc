@@ -17,21 +17,25 @@ std::int64_t pragma(base::Database& database, const std::string& name) {
 
 }  // namespace
 
+std::int64_t file_version(base::Database& database, std::int64_t application_id) {
+  const std::int64_t found = pragma(database, "application_id");
+  if (found == application_id) return pragma(database, "user_version");
+  if (found == 0 && pragma(database, "schema_version") == 0) return 0;
+  throw base::Error("open", database.path(), "it is not a file of the store");
+}
+
 void prepare_file(base::Database& database, std::int64_t application_id, std::int64_t version,
-                  const std::string& schema) {
-  std::int64_t found_id = pragma(database, "application_id");
-  std::int64_t found_version = pragma(database, "user_version");
-  if (found_id == application_id && found_version == version) return;
-  if (found_id == application_id) {
+                  const std::string& schema, const std::function<void()>& fill) {
+  const std::int64_t found = file_version(database, application_id);
+  if (found == version) return;
+  if (found != 0) {
     throw base::Error("open", database.path(),
-                      std::format("its format is version {}, this program reads version {}", found_version, version));
-  }
-  if (found_id != 0 || pragma(database, "schema_version") != 0) {
-    throw base::Error("open", database.path(), "it is not a file of the store");
+                      std::format("its format is version {}, this program reads version {}", found, version));
   }
   base::Transaction transaction(database);
   database.execute(schema);
   database.execute(std::format("PRAGMA application_id={}; PRAGMA user_version={}", application_id, version));
+  fill();
   transaction.commit();
 }
 

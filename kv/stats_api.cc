@@ -113,6 +113,12 @@ base::HttpResponse StatsApi::metrics() const {
   metric("clusteros_kv_nodes", "gauge", "Files and directories in the tree.", store.node_count());
   metric("clusteros_kv_history_events", "gauge", "Events that watches can start from.", store.history().size());
   metric("clusteros_kv_disk_full", "gauge", "1 while writes fail because the disk is full.", replica_.disk_full());
+  metric("clusteros_kv_bytes", "gauge", "Size of the state that the quota bounds: nodes, names and values.",
+         store.bytes());
+  metric("etcd_server_quota_backend_bytes", "gauge", "Current backend storage quota size in bytes.",
+         replica_.quota().bytes());
+  metric("clusteros_kv_quota_exceeded", "gauge", "1 while writes fail because the state is larger than the quota.",
+         replica_.quota().exceeded());
   metric("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
          base::resident_bytes(static_cast<int>(getpid())));
   base::HttpResponse response;

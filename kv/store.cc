@@ -155,7 +155,7 @@ Result Store::put_node(const Command& command, const std::string& key, bool repl
 // Makes the directories on the way. `present`: the file that it takes the place of, or null.
 TreeNode& Store::make_node(const Command& command, const std::string& key, TreeNode* present, std::uint64_t index) {
   if (present != nullptr && !command.directory) {
-    present->value = command.value;
+    tree_.set_value(*present, command.value);
     return *present;
   }
   if (present != nullptr) tree_.remove(*present);
@@ -192,7 +192,7 @@ Result Store::update(const Command& command) {
   if (node.directory()) {
     event.node.directory = true;  // only its TTL changes: modified_index stays, as in etcd
   } else {
-    if (!command.refresh) node.value = command.value;
+    if (!command.refresh) tree_.set_value(node, command.value);
     node.modified_index = index;
     event.node.value = node.value;
   }
@@ -213,7 +213,7 @@ Result Store::compare_and_swap(const Command& command) {
   const std::uint64_t index = position_.revision + 1;
   StoreEvent event = event_of(EventAction::kCompareAndSwap, command.key, index, node.created_index);
   event.previous = view_of(node, command.key, Depth::kNode, command.time);
-  if (!command.refresh) node.value = command.value;
+  if (!command.refresh) tree_.set_value(node, command.value);
   node.modified_index = index;
   tree_.set_expiry(node, sane_expiry(command.expires_at));
   event.node.value = node.value;
@@ -304,6 +304,10 @@ std::optional<StoreError> Store::history_gap(std::uint64_t since) const {
 std::optional<std::int64_t> Store::next_expiry() const {
   const TreeNode* node = tree_.next_to_expire();
   return node == nullptr ? std::nullopt : std::optional(node->expires_at);
+}
+
+std::int64_t Store::expiry_cutoff(std::size_t count, std::int64_t now) const {
+  return std::min(now, tree_.expiry_of_first(count).value_or(now));
 }
 
 std::uint64_t Store::digest() const {

@@ -109,7 +109,10 @@ class Store {
   std::uint64_t revision() const { return position_.revision; }
   const Position& position() const { return position_; }
   std::size_t node_count() const { return tree_.size(); }
+  std::uint64_t bytes() const { return tree_.bytes(); }  // of the nodes, without the history
   std::optional<std::int64_t> next_expiry() const;
+  // The latest time up to `now` for a kExpire that ends about `count` nodes at most (more when they end at once).
+  std::int64_t expiry_cutoff(std::size_t count, std::int64_t now) const;
 
   // Each moves when something below changes: the members (/0/members, /0/removed_members), users and roles (/2).
   std::uint64_t member_changes() const { return member_changes_.value(); }

@@ -38,6 +38,8 @@ std::string_view error_message(ErrorCode code) {
       return "Raft Internal Error";
     case ErrorCode::kLeaderElection:
       return "During Leader Election";
+    case ErrorCode::kWatcherCleared:
+      return "watcher is cleared due to etcd recovery";
     case ErrorCode::kEventIndexCleared:
       return "The event in requested index is outdated and cleared";
     case ErrorCode::kMemberExists:

@@ -25,6 +25,7 @@ enum class ErrorCode : int {
   kRefreshTtlRequired = 212,
   kRaftInternal = 300,
   kLeaderElection = 301,
+  kWatcherCleared = 400,
   kEventIndexCleared = 401,
 
   // Of member changes (membership/errors.go). /v2/members has answers of its own, so these numbers are never sent.

@@ -1,6 +1,7 @@
 #include "kv/tree.h"
 
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "kv/state_digest.h"
@@ -43,12 +44,13 @@ TreeNode& Tree::add(TreeNode& parent, std::string_view name) {
   node.parent = &parent;
   node.path_digest = StateHash().add(parent.path_digest).add(name).value();
   ++size_;
+  bytes_ += kNodeBytes + name.size();
   return node;
 }
 
 TreeNode& Tree::add_file(TreeNode& parent, std::string_view name, std::string value) {
   TreeNode& node = add(parent, name);
-  node.value = std::move(value);
+  set_value(node, std::move(value));
   return node;
 }
 
@@ -61,6 +63,7 @@ TreeNode& Tree::add_directory(TreeNode& parent, std::string_view name) {
 void Tree::forget(TreeNode& node, std::string path) {
   --size_;
   digest_ -= node.digest;
+  bytes_ -= kNodeBytes + node.name.size() + node.value.size();
   if (node.change != 0) changed_[node.change - 1] = nullptr;
   if (node.expires_at != 0) expiries_.erase({node.expires_at, path});
   if (node.directory()) {
@@ -73,6 +76,11 @@ void Tree::remove(TreeNode& node) {
   assert(node.parent != nullptr);
   forget(node, node.path());
   node.parent->children->erase(node.parent->children->find(node.name));
+}
+
+void Tree::set_value(TreeNode& node, std::string value) {
+  bytes_ += value.size() - node.value.size();
+  node.value = std::move(value);
 }
 
 void Tree::set_expiry(TreeNode& node, std::int64_t expires_at) {
@@ -98,6 +106,11 @@ void Tree::touch(TreeNode& node) {
 
 TreeNode* Tree::next_to_expire() const {
   return expiries_.empty() ? nullptr : find(expiries_.begin()->second).node;
+}
+
+std::optional<std::int64_t> Tree::expiry_of_first(std::size_t count) const {
+  if (expiries_.size() <= count) return std::nullopt;
+  return std::next(expiries_.begin(), static_cast<std::ptrdiff_t>(count) - 1)->first;
 }
 
 Tree::Changes Tree::take_changes() {

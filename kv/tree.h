@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -51,6 +52,11 @@ class Tree {
   const TreeNode& root() const { return *root_; }
   std::size_t size() const { return size_; }  // nodes without the root
 
+  // About what a node costs beside its name and value.
+  static constexpr std::uint64_t kNodeBytes = 256;
+  // Names, values and kNodeBytes of all nodes: the same on every member that has the same nodes.
+  std::uint64_t bytes() const { return bytes_; }
+
   // REQUIRES: `parent` is a directory without a child of this name; touch() or set_expiry() follows when the indices
   // are set.
   TreeNode& add_file(TreeNode& parent, std::string_view name, std::string value);
@@ -59,6 +65,8 @@ class Tree {
   // With everything below. REQUIRES: not the root.
   void remove(TreeNode& node);
 
+  // To be followed by touch() or set_expiry().
+  void set_value(TreeNode& node, std::string value);
   // touch() is part of it.
   void set_expiry(TreeNode& node, std::int64_t expires_at);
   // To be called after a change of value or indices in place.
@@ -69,6 +77,9 @@ class Tree {
 
   // The node that runs out first (ties by path), or null.
   TreeNode* next_to_expire() const;
+
+  // When the `count` nodes that run out first have done so, or nothing: there are not more. Costs as many steps.
+  std::optional<std::int64_t> expiry_of_first(std::size_t count) const;
 
   // What changed since the last call: the state then, without `removed`, and with `changed` as they are now, is the
   // state now. A directory stands before what is in it. The nodes are valid until the next change.
@@ -85,6 +96,7 @@ class Tree {
   std::unique_ptr<TreeNode> root_;
   std::size_t size_ = 0;
   std::uint64_t digest_ = 0;
+  std::uint64_t bytes_ = 0;
   std::set<std::pair<std::int64_t, std::string>> expiries_;
   std::vector<TreeNode*> changed_;  // null: removed since
   std::vector<std::string> removed_;

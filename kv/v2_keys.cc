@@ -70,44 +70,16 @@ void V2Keys::read(const V2Request& request, base::HttpReply& reply) {
 
 void V2Keys::watch(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply) {
   const Store& store = replica_.store();
-  std::uint64_t since = request.since == 0 ? store.revision() + 1 : request.since;
+  const std::uint64_t since = request.since == 0 ? store.revision() + 1 : request.since;
   if (auto gap = store.history_gap(since)) return answer(*gap, false, *reply);
-
+  if (watches_.full()) {
+    return answer(StoreError{ErrorCode::kRaftInternal, "etcdserver: too many watchers", 0}, false, *reply);
+  }
   base::HttpResponse head;
   set_position_headers(head);
   head.headers.set("X-Etcd-Index", std::to_string(store.revision()));
   reply->start(std::move(head));
-
-  // What happened already; a one-shot watch may end here.
-  while (EventPtr event = store.history().scan(request.key, request.recursive, since)) {
-    reply->write(encoded(event));
-    if (!request.stream) return reply->finish();
-    since = event->index + 1;
-  }
-  auto id = std::make_shared<std::uint64_t>(0);
-  *id = replica_.watches().add(
-      {request.key, request.recursive, request.stream, since},
-      [this, stream = request.stream, id, reply](const EventPtr& event) { deliver(event, stream, *id, *reply); });
-  reply->on_close([this, id] { replica_.watches().remove(*id); });
-}
-
-void V2Keys::deliver(const EventPtr& event, bool stream, std::uint64_t id, base::HttpReply& reply) {
-  if (event == nullptr) return reply.finish();  // the client comes again with the index that it has
-  reply.write(encoded(event));
-  if (!stream) {
-    reply.finish();
-  } else if (reply.pending_bytes() > kMaxPendingBytes) {
-    replica_.watches().remove(id);
-    reply.finish();
-  }
-}
-
-const std::string& V2Keys::encoded(const EventPtr& event) {
-  if (encoded_event_ != event) {
-    encoded_event_ = event;
-    encoded_text_ = event_json(*event);
-  }
-  return encoded_text_;
+  watches_.begin({request.key, request.recursive, request.stream, since}, reply);
 }
 
 }  // namespace kv

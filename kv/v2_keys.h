@@ -7,17 +7,18 @@
 #include "kv/access.h"
 #include "kv/replica.h"
 #include "kv/v2_request.h"
+#include "kv/watch_streams.h"
 
 namespace kv {
 
 class V2Keys {
  public:
-  // A stream that has not taken this many bytes yet is cut: the client comes again with waitIndex.
-  static constexpr std::size_t kMaxPendingBytes = 4 * 1024 * 1024;
-
   // `replica` and `access` must outlive it and the server. `cluster_id`: as in the X-Etcd-Cluster-Id header.
-  V2Keys(Replica& replica, AccessControl& access, std::string cluster_id)
-      : replica_(replica), access_(access), cluster_id_(std::move(cluster_id)) {}
+  V2Keys(Replica& replica, AccessControl& access, Post post, WatchLimits limits, std::string cluster_id)
+      : replica_(replica),
+        access_(access),
+        cluster_id_(std::move(cluster_id)),
+        watches_(replica.store(), replica.watches(), std::move(post), limits) {}
 
   // `path`: decoded and clean, begins with "/v2/keys".
   void handle(const base::HttpRequest& request, const std::string& path, const std::shared_ptr<base::HttpReply>& reply);
@@ -27,15 +28,12 @@ class V2Keys {
   void answer(const Result& result, bool no_value, base::HttpReply& reply) const;
   void read(const V2Request& request, base::HttpReply& reply);
   void watch(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply);
-  void deliver(const EventPtr& event, bool stream, std::uint64_t id, base::HttpReply& reply);
   void set_position_headers(base::HttpResponse& response) const;
-  const std::string& encoded(const EventPtr& event);
 
   Replica& replica_;
   AccessControl& access_;
   std::string cluster_id_;
-  EventPtr encoded_event_;  // the one that was delivered last, and its bytes: many may watch the same key
-  std::string encoded_text_;
+  WatchStreams watches_;
 };
 
 }  // namespace kv

@@ -133,7 +133,7 @@ void Wal::read_segment(const Segment& segment, std::string_view bytes, bool last
             std::format("the frame there is damaged, but one at {} is whole", *behind));
   }
   const bool rest_is_zero = bytes.find_first_not_of('\0', offset_) == std::string_view::npos;
-  if (last && !rest_is_zero) base::log_info("log: {}: nothing whole behind {}: cut there", segment.name, offset_);
+  if (last && !rest_is_zero) base::log_info("log: {}: nothing whole behind {}: it ends there", segment.name, offset_);
 }
 
 void Wal::take_frame(const Frame& frame, const std::string& where) {
@@ -270,6 +270,7 @@ std::vector<std::string> Wal::check(Storage& storage) {
     if (!header) {
       problems.push_back(name + ": its header is damaged");
       previous.reset();
+      if (expected != 0) ++expected;  // by its name it is this one
       continue;
     }
     if (expected != 0 && header->sequence != expected) {

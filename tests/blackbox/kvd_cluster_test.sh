@@ -211,6 +211,59 @@ test_a_lost_disk_is_replaced_by_a_new_member() {
   wait_until 20 same_keys a b c
 }
 
+test_a_removal_that_would_cost_the_quorum_is_refused() {
+  start_cluster a b c
+  local old rest
+  old=$(leader a)
+  rest=$(printf '%s\n' a b c | grep -v "$old")
+  local one=${rest%$'\n'*} two=${rest#*$'\n'} id_one id_two
+  id_one=$(id_of "$old" "$one")
+  id_two=$(id_of "$old" "$two")
+  kill -9 "${PIDS[$two]}"
+  # The leader still hears two, then one: removing that one would leave it alone of two.
+  refused() { [[ $(curl -s -m 10 -w ' %{http_code}' -XDELETE "$(url "$old")/v2/members/$1") == "{\"message\":\"Internal Server Error\"} 500" ]]; }
+  unheard() { [[ $(curl -s "$(url "$old")/v2/stats/leader" | jq ".followers[\"$id_two\"].counts.fail") -ge 1 ]]; }
+  sent() { curl -s -m 10 "$(keys "$old")/more" -XPUT -d value=1 >/dev/null && unheard; }
+  wait_until 20 sent
+  wait_until 20 refused "$id_one"
+  grep -q "member $id_one is not removed: unhealthy cluster, 1 of 2 members would be there" "$TMP/kvd-$old.log"
+  # The dead one may go, and then the other one.
+  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id_two"
+  gone() { [[ $(curl -s "$(url "$old")/v2/members" | jq '.members | length') == "$1" ]]; }
+  wait_until 20 gone 2
+  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id_one"
+  wait_until 20 gone 1
+  wait_until 20 asked "$old" 201 "$(keys "$old")/alone" -XPUT -d value=1 -o /dev/null
+}
+
+test_the_leader_of_two_is_removed_and_the_other_goes_on() {
+  start_cluster a b
+  local old other=a id
+  old=$(leader a)
+  [[ $old == b ]] || other=b
+  id=$(id_of "$other" "$old")
+  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id"
+  ended() { ! kill -0 "${PIDS[$old]}" 2>/dev/null; }
+  wait_until 30 ended
+  wait_until 20 asked "$other" 201 "$(keys "$other")/alone" -XPUT -d value=1 -o /dev/null
+  expect_eq "$(curl -s "$(url "$other")/v2/members" | jq -c '[.members[].name]')" "[\"$other\"]"
+}
+
+test_the_leader_knows_how_fast_its_followers_answer() {
+  start_cluster a b c
+  local old other
+  old=$(leader a)
+  for other in 1 2 3 4 5; do curl -s "$(keys "$old")/$other" -XPUT -d value=1 >/dev/null; done
+  known() {
+    curl -s "$(url "$old")/v2/stats/leader" | jq -e '.followers | length == 2 and all(.counts.success >= 5 and .counts.fail == 0
+      and .latency.minimum > 0 and .latency.minimum <= .latency.average and .latency.average <= .latency.maximum)'
+  }
+  wait_until 10 known
+  for other in a b c; do
+    [[ $other == "$old" ]] || expect_eq "$(curl -s "$(url "$other")/v2/stats/leader")" '{"message":"not current leader"}'
+  done
+}
+
 test_strangers_are_not_let_in() {
   start_cluster a
   local stream="http://127.0.0.1:${PEER[a]}/raft/stream" cluster
