@@ -168,7 +168,7 @@ class Client:
 
     def attempt(self, kind, place, generation, likely):
         """True when there was an answer."""
-        call = {"client": self.name, "call": kind, "key": self.keys.name(place, generation)}
+        call = {"client": self.name, "endpoint": self.connection.at, "call": kind, "key": self.keys.name(place, generation)}
         if kind in ("write", "swap"):
             self.written += 1
             call["value"] = f"{self.name}.{self.written}{self.padding}"
@@ -180,8 +180,8 @@ class Client:
         except NotDone:
             self.history.count("refused")
             return False
-        except Unanswered:
-            self.history.add(call, begin)
+        except Unanswered as error:
+            self.history.add(dict(call, why=str(error)), begin)
             if kind != "read":
                 self.keys.lost_track(place, generation)
             return False
