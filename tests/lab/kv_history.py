@@ -4,9 +4,9 @@
 Clients write, compare and swap, delete and read (quorum=true) a few dozen keys, each write with a value of its own. A
 call whose answer does not come, or says that it may have happened, has no end in the history; one that surely did not
 happen is not in it. A call that failed is made again at the next endpoint (as a new call); when none has answered
-within --patience it counts as failed.
+within --patience it counts as failed. A write is given up when every member says that the disk is full.
 
-Runs until SIGTERM, then reads every key once more until there is an answer, and prints a summary as JSON. Lines are
+Runs until SIGUSR1, then reads every key once more until there is an answer, and prints a summary as JSON. Lines are
 written as calls end, so the history also shows how the load goes on.
 """
 
@@ -24,7 +24,8 @@ import urllib.parse
 CALLS_ON_A_KEY = 250  # then its place gets a new key: the search for an order stays short
 UNKNOWN_ON_A_KEY = 3  # calls without an answer, the same
 # What surely did not happen (kv/engine.h, Refusal).
-NOTHING_DONE = ("etcdserver: no space", "etcdserver: too many requests", "etcdserver: no leader", "etcdserver: server stopped")
+NO_SPACE = "etcdserver: no space"
+NOTHING_DONE = ("etcdserver: too many requests", "etcdserver: no leader", "etcdserver: server stopped")
 
 
 class Unanswered(Exception):
@@ -33,6 +34,10 @@ class Unanswered(Exception):
 
 class NotDone(Exception):
     """It surely did not happen."""
+
+
+class NoSpace(NotDone):
+    """A member's disk is full."""
 
 
 class Keys:
@@ -159,8 +164,11 @@ class Client:
         place, generation, likely = self.keys.choose(self.random)
         kind = self.random.choices(["write", "swap", "delete", "read"], [35, 20, 5, 40])[0]
         deadline = time.monotonic() + self.patience
+        self.full = 0  # members that had no space
         while not self.attempt(kind, place, generation, likely):
             self.connection.next()
+            if self.full == len(self.connection.endpoints):
+                return
             if time.monotonic() > deadline:
                 self.history.count("failed")
                 return
@@ -177,8 +185,9 @@ class Client:
         begin = time.monotonic_ns()
         try:
             answer = ask(self.connection, call)
-        except NotDone:
+        except NotDone as error:
             self.history.count("refused")
+            self.full += isinstance(error, NoSpace)
             return False
         except Unanswered as error:
             self.history.add(dict(call, why=str(error)), begin)
@@ -211,6 +220,8 @@ def ask(connection, call):
             return {}
         if kind == "swap" and status in (200, 404, 412):
             return {"done": status == 200}
+    if body.get("cause") == NO_SPACE:
+        raise NoSpace(NO_SPACE)
     if body.get("cause") in NOTHING_DONE:
         raise NotDone(body["cause"])
     raise Unanswered(f"{status} {body}")
@@ -254,7 +265,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     options = parser.parse_args()
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGUSR1, lambda *_: stop.set())
     keys, history = Keys(options.keys), History(options.out)
     clients = [Client(number, options, keys, history, stop) for number in range(options.clients)]
     threads = [threading.Thread(target=client.run, daemon=True) for client in clients]

@@ -8,11 +8,12 @@ TEST_TIMEOUT=120
 
 DATA=/var/lib/clusteros/kv
 NAMES=()
+REST=()
 HISTORY=${TMP:-}/history
 
 url() { echo "http://$(lab_address "$1"):2379"; }
 
-# cluster NAME…: nodes with a member each. The kernel's memory is kvd's disk where SMALL_DISK has a size.
+# cluster NAME…: nodes with a member each; with SMALL_DISK their data is on a file system in memory of this size.
 cluster() {
   [[ -x $ROOT/out/release/kv_history ]] || fail "out/release/kv_history was not built"
   local name list=''
@@ -61,10 +62,18 @@ leads_not() {
   now=$(leader "$2") && [[ $now && $now != "$1" ]]
 }
 
-# others NAME…: all members but these.
+# others NAME: all members but this one, in REST.
 others() {
   local name
-  for name in "${NAMES[@]}"; do [[ " $* " == *" $name "* ]] || echo "$name"; done
+  REST=()
+  for name in "${NAMES[@]}"; do [[ $name == "$1" ]] || REST+=("$name"); done
+}
+
+# find_leader: the leader in LEADER, all others in REST.
+find_leader() {
+  LEADER=$(leader "${NAMES[0]}")
+  [[ $LEADER ]] || fail "nobody leads"
+  others "$LEADER"
 }
 
 same_state() {
@@ -82,6 +91,7 @@ same_state() {
 load_begins() {
   local name
   local -a urls=()
+  : >"$HISTORY"
   for name in "${NAMES[@]}"; do urls+=("$(url "$name")"); done
   start_daemon load nsenter --target "$LAB_NETWORK_PID" --net -- \
     env PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/tests/lab/kv_history.py" "${urls[@]}" --out "$HISTORY" "$@"
@@ -104,7 +114,7 @@ load_ends() {
   local verdict
   wait_until 30 healthy "${NAMES[@]}"
   load_goes_on
-  kill -TERM "$LOAD"
+  kill -USR1 "$LOAD"
   wait "$LOAD" || fail "the load ended with $?"
   SUMMARY=$(tail -n 1 "$TMP/load.log")
   echo "$SUMMARY"
@@ -147,14 +157,14 @@ disk_is_full() { lab_outside curl -s -m 2 "$(url "$1")/metrics" | grep -q "^clus
 test_kill_9_of_the_leader() {
   cluster a b c
   load_begins
-  local round old witness
-  for round in 1 2 3; do
-    old=$(leader a)
-    witness=$(others "$old" | head -n 1)
-    kill_9 "$old"
-    wait_until 20 leads_not "$old" "$witness"
+  local round before
+  for round in 1 2; do
+    find_leader
+    before=$(restarts "$LEADER")
+    kill_9 "$LEADER"
+    wait_until 20 leads_not "$LEADER" "${REST[0]}"
     load_goes_on
-    wait_until 20 has_restarted "$old" 1
+    wait_until 20 has_restarted "$LEADER" "$((before + 1))"
     wait_until 30 healthy "${NAMES[@]}"
   done
   load_ends
@@ -163,11 +173,10 @@ test_kill_9_of_the_leader() {
 test_kill_9_of_a_follower() {
   cluster a b c
   load_begins
-  local old
-  old=$(others "$(leader a)" | head -n 1)
-  kill_9 "$old"
+  find_leader
+  kill_9 "${REST[0]}"
   load_goes_on
-  wait_until 20 has_restarted "$old" 1
+  wait_until 20 has_restarted "${REST[0]}" 1
   load_ends
 }
 
@@ -175,14 +184,13 @@ test_kill_9_of_a_follower() {
 test_pause_of_the_leader() {
   cluster a b c
   load_begins
-  local round old witness
+  local round
   for round in 1 2; do
-    old=$(leader a)
-    witness=$(others "$old" | head -n 1)
-    pause "$old"
-    wait_until 20 leads_not "$old" "$witness"
+    find_leader
+    pause "$LEADER"
+    wait_until 20 leads_not "$LEADER" "${REST[0]}"
     load_goes_on
-    go_on "$old"
+    go_on "$LEADER"
     wait_until 30 healthy "${NAMES[@]}"
   done
   load_ends
@@ -191,11 +199,10 @@ test_pause_of_the_leader() {
 test_pause_of_a_follower() {
   cluster a b c
   load_begins
-  local old
-  old=$(others "$(leader a)" | head -n 1)
-  pause "$old"
+  find_leader
+  pause "${REST[0]}"
   load_goes_on 600
-  go_on "$old"
+  go_on "${REST[0]}"
   load_ends
 }
 
@@ -203,61 +210,53 @@ test_pause_of_a_follower() {
 test_partition_of_the_leader() {
   cluster a b c
   load_begins
-  local old
-  local -a rest
-  old=$(leader a)
-  mapfile -t rest < <(others "$old")
-  cut_in "$old" "${rest[@]}"
-  cut_out "$old" "${rest[@]}"
-  wait_until 20 leads_not "$old" "${rest[0]}"
+  find_leader
+  cut_in "$LEADER" "${REST[@]}"
+  cut_out "$LEADER" "${REST[@]}"
+  wait_until 20 leads_not "$LEADER" "${REST[0]}"
   load_goes_on 600
-  mend "$old"
+  mend "$LEADER"
   load_ends
 }
 
 test_partition_one_way_the_leader_hears_nobody() {
   cluster a b c
   load_begins
-  local old
-  local -a rest
-  old=$(leader a)
-  mapfile -t rest < <(others "$old")
-  cut_in "$old" "${rest[@]}"
-  wait_until 30 leads_not "$old" "${rest[0]}"
+  find_leader
+  cut_in "$LEADER" "${REST[@]}"
+  wait_until 30 leads_not "$LEADER" "${REST[0]}"
   load_goes_on
-  mend "$old"
+  mend "$LEADER"
   load_ends
 }
 
 test_partition_one_way_nobody_hears_the_leader() {
   cluster a b c
   load_begins
-  local old
-  local -a rest
-  old=$(leader a)
-  mapfile -t rest < <(others "$old")
-  cut_out "$old" "${rest[@]}"
-  wait_until 30 leads_not "$old" "${rest[0]}"
+  find_leader
+  cut_out "$LEADER" "${REST[@]}"
+  wait_until 30 leads_not "$LEADER" "${REST[0]}"
   load_goes_on
-  mend "$old"
+  mend "$LEADER"
   load_ends
 }
 
 test_full_disk_of_a_follower_and_of_the_leader() {
-  SMALL_DISK=24M cluster a b c
-  load_begins --padding 4000
+  SMALL_DISK=400M cluster a b c
+  load_begins --padding 2000
   local full
-  full=$(others "$(leader a)" | head -n 1)
+  find_leader
+  full=${REST[0]}
   fill_disk "$full"
   wait_until 30 disk_is_full "$full" 1
   load_goes_on
   free_disk "$full"
   wait_until 20 disk_is_full "$full" 0
-  full=$(leader a)
-  fill_disk "$full"
-  wait_until 30 disk_is_full "$full" 1
+  find_leader
+  fill_disk "$LEADER"
+  wait_until 30 disk_is_full "$LEADER" 1
   load_goes_on 300 '"read"'
-  free_disk "$full"
+  free_disk "$LEADER"
   load_ends
 }
 
@@ -279,25 +278,22 @@ test_rolling_restart_fails_no_request() {
 test_five_members_outlive_two() {
   cluster a b c d e
   load_begins
-  local old
-  local -a rest
-  old=$(leader a)
-  mapfile -t rest < <(others "$old")
-  kill_9 "$old"
-  kill_9 "${rest[0]}"
-  wait_until 20 leads_not "$old" "${rest[1]}"
+  local name
+  find_leader
+  kill_9 "$LEADER"
+  kill_9 "${REST[0]}"
+  wait_until 20 leads_not "$LEADER" "${REST[1]}"
   load_goes_on
   wait_until 30 healthy "${NAMES[@]}"
-  old=$(leader a)
-  mapfile -t rest < <(others "$old")
-  for name in "$old" "${rest[0]}"; do
-    cut_in "$name" "${rest[@]:1}"
-    cut_out "$name" "${rest[@]:1}"
+  find_leader
+  for name in "$LEADER" "${REST[0]}"; do
+    cut_in "$name" "${REST[@]:1}"
+    cut_out "$name" "${REST[@]:1}"
   done
-  wait_until 20 leads_not "$old" "${rest[1]}"
+  wait_until 20 leads_not "$LEADER" "${REST[1]}"
   load_goes_on
-  mend "$old"
-  mend "${rest[0]}"
+  mend "$LEADER"
+  mend "${REST[0]}"
   load_ends
 }
 
