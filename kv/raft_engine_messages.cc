@@ -144,6 +144,8 @@ void RaftEngine::deliver(std::uint64_t from, PeerSnapshotAck message) {
 
 void RaftEngine::deliver(std::uint64_t from, const PeerSnapshotChunk& message) {
   if (message.term < core_.term() || message.base.index <= applied_) return;
+  // A state needs space too. The sender repeats what is not confirmed.
+  if (io_.journal.full()) return;
   if (auto ack = receiver_.take(from, message)) io_.send(from, encode(PeerMessage(*ack)));
   if (auto snapshot = receiver_.take_whole()) install(*snapshot);
 }

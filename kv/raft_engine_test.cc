@@ -6,6 +6,8 @@
 
 #include <deque>
 
+#include "base/crc32c.h"
+
 namespace {
 
 using kv::EntryKind;
@@ -25,7 +27,9 @@ class TestJournal : public kv::Journal {
   void append(std::vector<RaftEntry>, std::function<void()> done) override { posted_.push_back(std::move(done)); }
   void reset(std::uint64_t) override {}
   void forget(std::uint64_t) override {}
-  bool full() const override { return false; }
+  bool full() const override { return is_full; }
+
+  bool is_full = false;
 
  private:
   std::vector<RaftEntry> entries_;
@@ -123,4 +127,20 @@ TEST_CASE("raft engine: a read request that was lost is sent again, also under l
   CHECK(again.size() <= 4);
   follower.receive(kv::PeerReadAnswer{first[0], 1});
   CHECK(follower.host.passed == std::vector<std::uint64_t>{5});
+}
+
+TEST_CASE("raft engine: a member with a full disk takes no snapshot until there is space") {
+  Follower follower;
+  kv::PeerSnapshotChunk piece{.term = 2, .stream = 5, .base = {50, 2, 1, {{1, true}, {2, true}, {3, true}}}};
+  piece.data = "the beginning of a state";
+  piece.checksum = base::crc32c(piece.data);
+  auto acknowledged = [&] {
+    follower.sent.clear();
+    follower.receive(piece);
+    return follower.sent.size() == 1 && std::holds_alternative<kv::PeerSnapshotAck>(follower.sent[0]);
+  };
+  follower.journal.is_full = true;
+  CHECK_FALSE(acknowledged());
+  follower.journal.is_full = false;
+  CHECK(acknowledged());
 }
