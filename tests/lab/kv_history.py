@@ -113,8 +113,9 @@ class History:
 class Connection:
     """One keep-alive connection to one endpoint at a time."""
 
-    def __init__(self, endpoints, at, timeout):
-        self.endpoints, self.at, self.timeout = endpoints, at, timeout
+    def __init__(self, options, at):
+        self.endpoints, self.at, self.timeout = options.endpoints, at, options.timeout
+        self.padding = "." * options.padding  # of values, and not in the history
         self.http = None
 
     def next(self):
@@ -149,8 +150,8 @@ class Client:
     def __init__(self, number, options, keys, history, stop):
         self.name = f"c{number}"
         self.random = random.Random(options.seed * 1000 + number)
-        self.connection = Connection(options.endpoints, number % len(options.endpoints), options.timeout)
-        self.patience, self.padding = options.patience, "." * options.padding
+        self.connection = Connection(options, number % len(options.endpoints))
+        self.patience = options.patience
         self.keys, self.history, self.stop = keys, history, stop
         self.written = 0
 
@@ -179,7 +180,7 @@ class Client:
         call = {"client": self.name, "endpoint": self.connection.at, "call": kind, "key": self.keys.name(place, generation)}
         if kind in ("write", "swap"):
             self.written += 1
-            call["value"] = f"{self.name}.{self.written}{self.padding}"
+            call["value"] = f"{self.name}.{self.written}"
         if kind == "swap":
             call["expected"] = likely
         begin = time.monotonic_ns()
@@ -206,15 +207,15 @@ def ask(connection, call):
     if kind == "read":
         status, body = connection.request("GET", target + "?quorum=true")
         if status in (200, 404):
-            return {"seen": body["node"]["value"] if status == 200 else None}
+            return {"seen": body["node"]["value"].rstrip(".") if status == 200 else None}
     elif kind == "delete":
         status, body = connection.request("DELETE", target)
         if status in (200, 404):
             return {"done": status == 200}
     else:
-        form = {"value": call["value"]}
+        form = {"value": call["value"] + connection.padding}
         if kind == "swap":
-            form["prevValue"] = call["expected"]
+            form["prevValue"] = call["expected"] + connection.padding
         status, body = connection.request("PUT", target, form)
         if kind == "write" and status in (200, 201):
             return {}
@@ -230,7 +231,7 @@ def ask(connection, call):
 def read_all(options, keys, history):
     """The last word on every key, from one member after the other. A clean end proves that reads work again."""
     deadline = time.monotonic() + 30
-    connection = Connection(options.endpoints, 0, options.timeout)
+    connection = Connection(options, 0)
     for key in keys:
         call = {"client": "last", "call": "read", "key": key}
         while True:
