@@ -27,7 +27,8 @@ RaftEngine::RaftEngine(RaftEngineOptions options, Io io)
     : options_(options),
       io_(std::move(io)),
       core_(options.member_id, static_cast<std::uint32_t>(io_.random.next()), options.times),
-      origin_(io_.random.next() | 1) {}
+      origin_(io_.random.next() | 1),
+      reads_(origin_) {}
 
 std::uint64_t RaftEngine::now_ms() const {
   return static_cast<std::uint64_t>(

@@ -56,7 +56,7 @@ RaftEntry configuration_of_three() {
 // Member 1 of three; member 2 leads in term 2.
 class Follower {
  public:
-  Follower() {
+  explicit Follower(std::uint64_t seed = 7) : random(seed) {
     engine.start({});
     heartbeat();
     REQUIRE(engine.status().leader_id == 2);
@@ -95,7 +95,7 @@ class Follower {
   std::vector<PeerMessage> sent;
   base::Clock::Time wake_at = base::Clock::Time::max();
   base::ManualClock clock;
-  base::SeededRandom random{7};
+  base::SeededRandom random;
   TestHost host;
   TestJournal journal{{configuration_of_three()}, posted};
   kv::RaftEngine engine{{.member_id = 1, .times = {1000, 100}},
@@ -127,6 +127,21 @@ TEST_CASE("raft engine: a read request that was lost is sent again, also under l
   CHECK(again.size() <= 4);
   follower.receive(kv::PeerReadAnswer{first[0], 1});
   CHECK(follower.host.passed == std::vector<std::uint64_t>{5});
+}
+
+// The leader may still have a request of the process before, and answers it with what was committed then.
+TEST_CASE("raft engine: a read is not answered by the answer to a request before a restart") {
+  Follower before(7);
+  before.engine.barrier(1);
+  before.work();
+  const auto old = before.take_read_requests();
+  Follower after(8);
+  after.engine.barrier(2);
+  after.work();
+  REQUIRE(old.size() == 1);
+  REQUIRE(after.take_read_requests().size() == 1);
+  after.receive(kv::PeerReadAnswer{old[0], 1});
+  CHECK(after.host.passed.empty());
 }
 
 TEST_CASE("raft engine: a member with a full disk takes no snapshot until there is space") {
