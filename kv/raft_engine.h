@@ -117,6 +117,7 @@ class RaftEngine : public Engine {
   void deliver(std::uint64_t from, PeerSnapshotAck message);
 
   void send_raft(RaftMessage message);
+  void begin_snapshot(std::uint64_t member);
   void send_append(RaftMessage message);
   void tell_commit();
 

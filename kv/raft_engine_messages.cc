@@ -15,15 +15,7 @@ void RaftEngine::send_raft(RaftMessage message) {
     case MessageKind::kAppend:
       return send_append(std::move(message));
     case MessageKind::kInstallSnapshot: {
-      if (senders_.busy(message.peer)) return;
-      std::unique_ptr<SnapshotReader> reader = io_.host.open_snapshot();
-      if (!reader) return;
-      base::log_info("member {:x} lags too far behind: sending it the state at entry {}", message.peer,
-                     reader->base().index);
-      senders_.begin(message.peer, io_.random.next(), core_.term(), std::move(reader));
-      for (PeerSnapshotChunk& piece : senders_.next(message.peer, now_ms())) {
-        io_.send(message.peer, encode(PeerMessage(std::move(piece))));
-      }
+      if (!senders_.busy(message.peer)) begin_snapshot(message.peer);
       return;
     }
     case MessageKind::kAppendResult:
@@ -39,6 +31,16 @@ void RaftEngine::send_raft(RaftMessage message) {
   }
   const std::uint64_t peer = message.peer;
   io_.send(peer, encode(PeerMessage(std::move(message))));
+}
+
+void RaftEngine::begin_snapshot(std::uint64_t member) {
+  std::unique_ptr<SnapshotReader> reader = io_.host.open_snapshot();
+  if (!reader) return;
+  base::log_info("member {:x} lags too far behind: sending it the state at entry {}", member, reader->base().index);
+  senders_.begin(member, io_.random.next(), core_.term(), std::move(reader));
+  for (PeerSnapshotChunk& piece : senders_.next(member, now_ms())) {
+    io_.send(member, encode(PeerMessage(std::move(piece))));
+  }
 }
 
 // The core names the entries, the cache has them. In messages of a bounded size.
@@ -136,7 +138,7 @@ void RaftEngine::deliver(std::uint64_t from, PeerProbeAck message) {
 }
 
 void RaftEngine::deliver(std::uint64_t from, PeerSnapshotAck message) {
-  senders_.acknowledged(from, message, now_ms());
+  if (!senders_.acknowledged(from, message, now_ms())) return begin_snapshot(from);
   for (PeerSnapshotChunk& piece : senders_.next(from, now_ms())) {
     io_.send(from, encode(PeerMessage(std::move(piece))));
   }
