@@ -1,13 +1,15 @@
 #include "base/http.h"
 
+#include <algorithm>
+
 #include "base/digest.h"
-#include "base/text.h"
 
 namespace base {
 namespace {
 
 bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && lower(a) == lower(b);
+  auto small = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, {}, small, small);
 }
 
 // Go's url.QueryUnescape: '+' is a blank, a '%' must be followed by two hexadecimal digits.

@@ -1,6 +1,6 @@
 // One coroutine reads a connection's requests one after the other; answers go through an output queue, so that a
-// handler can answer later and a stream can be written from anywhere on the loop. While an answer is pending the socket
-// is watched for its end, since a long poll must be forgotten when its client goes.
+// handler can answer later and a stream can be written from anywhere on the loop. Where a handler asks for it the
+// socket is watched for its end while the answer is pending, since a long poll must be forgotten when its client goes.
 #include "base/http_server.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -73,14 +73,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The reply's side. `framing` was decided with the head.
   void queue(std::string data);
   void end_of_answer();
-  void watch_for_close();
+  void watch_for_close(std::function<void()> callback);
   bool is_open() { return stream_.socket().is_open(); }
   std::size_t pending_bytes() const { return pending_; }
 
   bool head_request = false;
   bool keep_alive = true;
   bool chunked_allowed = true;
-  std::function<void()> on_close;
 
  private:
   asio::awaitable<bool> read_request();
@@ -100,6 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t pending_ = 0;
   bool writing_ = false;
   bool answer_ended_ = false;
+  std::function<void()> on_close_;
   HttpRequest request_;
 };
 
@@ -151,7 +151,7 @@ class Reply : public HttpReply {
   }
 
   void on_close(std::function<void()> callback) override {
-    if (const auto connection = connection_.lock()) connection->on_close = std::move(callback);
+    if (const auto connection = connection_.lock()) connection->watch_for_close(std::move(callback));
   }
 
  private:
@@ -189,7 +189,7 @@ void Connection::close() {
   deadline_.cancel();
   answered_.cancel();
   output_.clear();
-  if (auto callback = std::exchange(on_close, nullptr)) callback();
+  if (auto callback = std::exchange(on_close_, nullptr)) callback();
 }
 
 // What the socket takes at once needs no asynchronous operation: nearly every answer does.
@@ -224,11 +224,15 @@ void Connection::write_next() {
 
 void Connection::end_of_answer() {
   answer_ended_ = true;
-  on_close = nullptr;
+  on_close_ = nullptr;
   if (!writing_) answered_.cancel();
 }
 
-void Connection::watch_for_close() {
+void Connection::watch_for_close(std::function<void()> callback) {
+  if (answer_ended_) return;
+  const bool watched = on_close_ != nullptr;
+  on_close_ = std::move(callback);
+  if (watched) return;
   // There may be ten thousand who wait: they hold no buffer.
   if (buffer_.size() == 0) buffer_.shrink_to_fit();
   stream_.watch_end(buffer_, [self = shared_from_this()] {
@@ -299,7 +303,6 @@ asio::awaitable<void> Connection::serve() {
         reply->send({500, {}, std::string(error.what()) + "\n"});
       }
       reply.reset();
-      if (!answer_ended_) watch_for_close();
     }
     while (is_open() && (writing_ || (got_request && !answer_ended_))) {
       answered_.expires_at(asio::steady_timer::time_point::max());

@@ -41,6 +41,8 @@ struct QueueEngine : kv::Engine {
   kv::EngineStatus status() const override { return {1, index, 1, 1, {}}; }
   kv::RaftBase base_at(std::uint64_t) const override { return {}; }
   void set_members(std::vector<std::uint64_t>) override {}
+  void tell_mark(const kv::StateMark&) override {}
+  void fetch_state() override {}
   void hand_over(std::function<void()> done) override { done(); }
 };
 

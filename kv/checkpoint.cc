@@ -57,7 +57,7 @@ StoreImage Checkpoint::load() {
   base::Statement nodes(database_, kSelectNodes);
   while (nodes.step()) image.nodes.push_back(node_row(nodes));
   base::Statement events(database_, kSelectEvents);
-  while (events.step()) image.events.push_back(decode_event(events.text(0)));
+  while (events.step()) image.events.push_back(events.text(0));
   return image;
 }
 
@@ -65,10 +65,11 @@ RaftBase Checkpoint::base() {
   return read_base(database_);
 }
 
-bool Checkpoint::save(const StoreChanges& changes, const RaftBase& base) {
+bool Checkpoint::save(std::span<const StoreChanges> changes, const RaftBase& base) {
   base::Transaction transaction(database_);
   try {
-    write(changes, base);
+    for (const StoreChanges& portion : changes) write(portion);
+    write(changes.back().position, base);
     transaction.commit();
   } catch (const base::Error&) {
     if (disk_is_full(database_)) return false;
@@ -81,14 +82,16 @@ void Checkpoint::replace(const StoreImage& image, const RaftBase& base) {
   StoreChanges changes;
   changes.position = image.position;
   changes.nodes = image.nodes;
-  for (const StoreEvent& event : image.events) changes.events.push_back(std::make_shared<const StoreEvent>(event));
+  changes.events = image.events;
+  changes.first_new_event = image.position.revision + 1 - image.events.size();
   base::Transaction transaction(database_);
   database_.execute("DELETE FROM nodes; DELETE FROM events;");
-  write(changes, base);
+  write(changes);
+  write(image.position, base);
   transaction.commit();
 }
 
-void Checkpoint::write(const StoreChanges& changes, const RaftBase& base) {
+void Checkpoint::write(const StoreChanges& changes) {
   base::Statement remove(database_, "DELETE FROM nodes WHERE path=?");
   for (const std::string& path : changes.removed) remove.bind_blob(1, path).run();
   base::Statement put(database_,
@@ -103,12 +106,17 @@ void Checkpoint::write(const StoreChanges& changes, const RaftBase& base) {
     put.bind(3, as_signed(row.created_index)).bind(4, as_signed(row.modified_index)).bind(5, row.expires_at).run();
   }
   base::Statement add(database_, "INSERT OR REPLACE INTO events(idx, event) VALUES(?, ?)");
-  for (const EventPtr& event : changes.events) add.bind(1, as_signed(event->index)).bind_blob(2, encode(*event)).run();
+  for (std::uint64_t index = changes.first_new_event; const std::string& event : changes.events) {
+    add.bind(1, as_signed(index++)).bind_blob(2, event).run();
+  }
   base::Statement forget(database_, "DELETE FROM events WHERE idx < ?");
   forget.bind(1, as_signed(changes.first_event)).run();
-  write_fact(database_, "revision", changes.position.revision);
-  write_fact(database_, "applied_index", changes.position.applied_index);
-  write_fact(database_, "applied_term", changes.position.applied_term);
+}
+
+void Checkpoint::write(const Position& position, const RaftBase& base) {
+  write_fact(database_, "revision", position.revision);
+  write_fact(database_, "applied_index", position.applied_index);
+  write_fact(database_, "applied_term", position.applied_term);
   database_.execute("DELETE FROM configuration");
   base::Statement configuration(database_, "INSERT INTO configuration(idx, servers) VALUES(?, ?)");
   configuration.bind(1, as_signed(base.configuration_index)).bind_blob(2, encode(base.configuration)).run();

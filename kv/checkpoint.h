@@ -3,6 +3,8 @@
 // always of the same moment, since they change in one transaction. It lags behind the state in memory; the log has the
 // rest.
 
+#include <memory>
+#include <span>
 #include <string>
 
 #include "base/sqlite.h"
@@ -21,14 +23,15 @@ class Checkpoint {
   // Where in the engine's log the state is; index 0 for a fresh checkpoint.
   RaftBase base();
 
-  // Durable when it returns. False when the disk is full: nothing was written. Other errors throw base::Error.
-  // `base` is where changes.position is in the log.
-  bool save(const StoreChanges& changes, const RaftBase& base);
+  // Applies changes one after the other; durable when it returns. False when the disk is full: nothing was written.
+  // Other errors throw base::Error. `base` is where the last position is in the log. REQUIRES: not empty.
+  bool save(std::span<const StoreChanges> changes, const RaftBase& base);
   // Puts another state into the place of this one. Throws base::Error, also when the disk is full.
   void replace(const StoreImage& image, const RaftBase& base);
 
  private:
-  void write(const StoreChanges& changes, const RaftBase& base);
+  void write(const StoreChanges& changes);
+  void write(const Position& position, const RaftBase& base);
 
   base::Database database_;
 };

@@ -12,6 +12,10 @@ kv::RaftBase base_at(const kv::Store& store) {
   return {store.position().applied_index, store.position().applied_term, 1, {{7, true}, {8, false}}};
 }
 
+bool save(kv::Checkpoint& checkpoint, kv::Store& store) {
+  return checkpoint.save(std::vector{store.take_changes()}, base_at(store));
+}
+
 }  // namespace
 
 TEST_CASE("checkpoint: what changed is added to what is there, and loads as the same state") {
@@ -22,16 +26,16 @@ TEST_CASE("checkpoint: what changed is added to what is there, and loads as the 
     kv::Checkpoint checkpoint(path);
     store.apply({.key = "/1/a", .value = "1"}, 1, 2);
     store.apply({.key = "/1/d/x", .value = std::string("\xff\0", 2), .expires_at = 1'700'000'000'000'000'000}, 2, 2);
-    REQUIRE(checkpoint.save(store.take_changes(), base_at(store)));
+    REQUIRE(save(checkpoint, store));
     store.apply({.operation = kv::Operation::kDelete, .key = "/1/a"}, 3, 2);
     store.apply({.key = "/1/empty", .value = ""}, 4, 2);
-    REQUIRE(checkpoint.save(store.take_changes(), base_at(store)));
+    REQUIRE(save(checkpoint, store));
   }
   kv::StoreImage image = kv::Checkpoint(path).load();
   CHECK(image.position.revision == 4);
   CHECK(image.position.applied_index == 4);
   REQUIRE(image.events.size() == 3);
-  CHECK(image.events[0].index == 2);
+  CHECK(kv::decode_event(image.events[0]).index == 2);
   kv::Store loaded;
   loaded.restore(std::move(image));
   CHECK(loaded.node_count() == store.node_count());
@@ -39,6 +43,30 @@ TEST_CASE("checkpoint: what changed is added to what is there, and loads as the 
   CHECK(loaded.peek("/1/empty")->value == "");
   CHECK(loaded.peek("/1/d/x")->value == std::string("\xff\0", 2));
   CHECK(loaded.peek("/1/d/x")->expires_at == 1'700'000'000'000'000'000);
+}
+
+TEST_CASE("checkpoint: changes that were taken in portions are the same as those that were taken at once") {
+  base::TempDir dir;
+  kv::Store store;
+  std::vector<kv::StoreChanges> portions;
+  std::uint64_t index = 0;
+  auto apply = [&](const kv::Command& command) {
+    store.apply(command, ++index, 2);
+    portions.push_back(store.take_changes());
+  };
+  apply({.key = "/1/file", .value = "1"});
+  apply({.key = "/1/dir/a", .value = "1"});
+  apply({.key = "/1/file", .value = "2"});
+  apply({.operation = kv::Operation::kDelete, .key = "/1/dir", .recursive = true});
+  apply({.key = "/1/dir", .value = "now a file"});
+  apply({.operation = kv::Operation::kDelete, .key = "/1/file"});
+  apply({.key = "/1/dir", .directory = true});
+  kv::Checkpoint checkpoint(dir.path() + "/store.db");
+  REQUIRE(checkpoint.save(portions, base_at(store)));
+  kv::Store loaded;
+  loaded.restore(checkpoint.load());
+  CHECK(loaded.digest() == store.digest());
+  CHECK(loaded.history().size() == 7);
 }
 
 TEST_CASE("checkpoint: it is read piece by piece as it was, while it goes on changing") {
@@ -49,7 +77,7 @@ TEST_CASE("checkpoint: it is read piece by piece as it was, while it goes on cha
   CHECK(kv::read_checkpoint(path) == nullptr);
   kv::Store store;
   for (std::uint64_t i = 1; i <= 20; ++i) store.apply({.key = "/1/d/" + std::to_string(i), .value = "v"}, i, 2);
-  REQUIRE(checkpoint.save(store.take_changes(), base_at(store)));
+  REQUIRE(save(checkpoint, store));
   CHECK(checkpoint.base() == base_at(store));
   const std::uint64_t digest = store.digest();
 
@@ -58,7 +86,7 @@ TEST_CASE("checkpoint: it is read piece by piece as it was, while it goes on cha
   CHECK(reader->base() == base_at(store));
   std::string bytes = reader->next(10);
   store.apply({.key = "/1/later", .value = "v"}, 21, 2);
-  REQUIRE(checkpoint.save(store.take_changes(), base_at(store)));
+  REQUIRE(save(checkpoint, store));
   std::size_t pieces = 1;
   for (std::string piece = reader->next(100); !piece.empty(); piece = reader->next(100)) {
     bytes += piece;
@@ -81,11 +109,11 @@ TEST_CASE("checkpoint: another member's state takes the place of this one, wholl
   kv::Checkpoint checkpoint(path);
   kv::Store old;
   old.apply({.key = "/1/old", .value = "v"}, 1, 1);
-  REQUIRE(checkpoint.save(old.take_changes(), base_at(old)));
+  REQUIRE(save(checkpoint, old));
   kv::Store other;
   other.apply({.key = "/1/new", .value = "w"}, 9, 3);
   kv::StoreChanges changes = other.take_changes();
-  kv::StoreImage image{changes.position, changes.nodes, {*changes.events.at(0)}};
+  kv::StoreImage image{changes.position, changes.nodes, {changes.events.at(0)}};
   checkpoint.replace(image, base_at(other));
   kv::Store loaded;
   loaded.restore(checkpoint.load());

@@ -1,5 +1,8 @@
 #include "kv/checkpointer.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <cassert>
 
 #include "base/error.h"
@@ -8,8 +11,16 @@
 namespace kv {
 
 namespace {
+
 constexpr std::chrono::seconds kRetryPause{1};
+
+// Of the processor's time the requests come first.
+void give_way() {
+  constexpr int kNice = 10;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
 }
+
+}  // namespace
 
 Checkpointer::Checkpointer(Checkpoint& checkpoint, Post post, Callbacks callbacks)
     : checkpoint_(checkpoint), post_(std::move(post)), callbacks_(std::move(callbacks)), thread_([this] { run(); }) {}
@@ -18,12 +29,23 @@ Checkpointer::~Checkpointer() {
   stop();
 }
 
-void Checkpointer::save(StoreChanges changes, RaftBase base) {
-  assert(!busy_);
+void Checkpointer::add(StoreChanges changes) {
+  waiting_ += 1 + changes.nodes.size() + changes.removed.size() + changes.events.size();
+  portions_.push_back(std::move(changes));
+}
+
+std::vector<StoreChanges> Checkpointer::take_waiting() {
+  waiting_ = 0;
+  return std::exchange(portions_, {});
+}
+
+void Checkpointer::save(RaftBase base) {
+  assert(!busy_ && !portions_.empty());
   busy_ = true;
+  std::vector<StoreChanges> portions = take_waiting();
   {
     std::lock_guard lock(mutex_);
-    changes_ = std::move(changes);
+    changes_ = std::move(portions);
     base_ = std::move(base);
   }
   wake_.notify_one();
@@ -32,8 +54,9 @@ void Checkpointer::save(StoreChanges changes, RaftBase base) {
 void Checkpointer::instead(const std::function<void(Checkpoint&)>& work) {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return !writing_; });
-  if (changes_) {
-    changes_.reset();
+  take_waiting();
+  if (!changes_.empty()) {
+    changes_.clear();
     busy_ = false;
   }
   work(checkpoint_);
@@ -46,19 +69,21 @@ void Checkpointer::stop() {
   }
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
+  busy_ = !changes_.empty();
 }
 
 void Checkpointer::run() {
+  give_way();
   std::unique_lock lock(mutex_);
   bool was_full = false;
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || changes_; });
-    if (!changes_) return;
+    wake_.wait(lock, [this] { return stopping_ || !changes_.empty(); });
+    if (changes_.empty()) return;
     writing_ = true;
     lock.unlock();
     bool saved = false;
     try {
-      saved = checkpoint_.save(*changes_, base_);
+      saved = checkpoint_.save(changes_, base_);
     } catch (const base::Error& error) {
       post_([this, reason = std::string(error.what())] { callbacks_.failed(reason); });
       return;
@@ -66,15 +91,15 @@ void Checkpointer::run() {
     lock.lock();
     writing_ = false;
     idle_.notify_all();
-    if (!changes_) continue;
+    if (changes_.empty()) continue;
     if (saved) {
       if (was_full) base::log_info("checkpoint: the disk has space again");
       was_full = false;
-      post_([this, position = changes_->position] {
+      post_([this, position = changes_.back().position] {
         busy_ = false;
         callbacks_.saved(position);
       });
-      changes_.reset();
+      changes_.clear();
       continue;
     }
     if (!was_full) base::log_warning("checkpoint: the disk is full; trying again until there is space");

@@ -3,8 +3,8 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <thread>
+#include <vector>
 
 #include "kv/checkpoint.h"
 #include "kv/engine.h"
@@ -21,8 +21,15 @@ class Checkpointer {
   Checkpointer(Checkpoint& checkpoint, Post post, Callbacks callbacks);
   ~Checkpointer();
 
-  // Owner's thread. REQUIRES: !busy(). On a full disk it tries again every second, until it succeeds or is stopped.
-  void save(StoreChanges changes, RaftBase base);
+  // Owner's thread. Changes are given in portions, so that no request waits long for a copy of them, and are saved
+  // together. Those that came while it was busy wait for the next save().
+  void add(StoreChanges changes);
+  // Changes that wait, about; the owner bounds them.
+  std::size_t waiting() const { return waiting_; }
+  std::vector<StoreChanges> take_waiting();
+  // REQUIRES: !busy(), and something waits. On a full disk it tries again every second, until it succeeds or is
+  // stopped.
+  void save(RaftBase base);
   bool busy() const { return busy_; }
 
   // Runs `work` on the checkpoint while the thread leaves it alone; what was to be saved is dropped.
@@ -37,11 +44,14 @@ class Checkpointer {
   Checkpoint& checkpoint_;
   Post post_;
   Callbacks callbacks_;
-  bool busy_ = false;  // owner's thread
+  // Of the owner's thread.
+  bool busy_ = false;
+  std::vector<StoreChanges> portions_;
+  std::size_t waiting_ = 0;
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::optional<StoreChanges> changes_;
+  std::vector<StoreChanges> changes_;  // to be saved
   RaftBase base_;
   bool writing_ = false;
   std::condition_variable idle_;

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
 constexpr std::chrono::milliseconds kCheckpointInterval{1000};
+constexpr std::size_t kMaxWaitingChanges = 100'000;  // for a disk that is slow or full
 constexpr std::chrono::milliseconds kHandOverDeadline{3000};
 constexpr std::chrono::milliseconds kAnnounceAgain{200};
 
@@ -73,12 +74,10 @@ Daemon::Daemon(KvdOptions options)
                [this](std::uint64_t member, const std::string& message) { return transport_.send(member, message); },
                [this](base::Clock::Time time) { wake_at(time); },
                [this](std::function<void()> work) { loop_.post([this, work = std::move(work)] { guarded(work); }); }}),
-      checkpointer_(checkpoint_, [this](std::function<void()> work) { loop_.post(std::move(work)); },
-                    {[this](const Position& position) {
-                       saved_index_ = position.applied_index;
-                       guarded([&] { engine_.checkpointed(position.applied_index); });
-                     },
-                     [this](const std::string& reason) { fail(reason); }}),
+      checkpointer_(
+          checkpoint_, [this](std::function<void()> work) { loop_.post(std::move(work)); },
+          {[this](const Position& position) { guarded([&] { engine_.checkpointed(position.applied_index); }); },
+           [this](const std::string& reason) { fail(reason); }}),
       api_(replica_, loop_, log_.identity().cluster_id, api_options(options_)),
       server_(loop_, server_options(options_),
               [this](const base::HttpRequest& request, const std::shared_ptr<base::HttpReply>& reply) {
@@ -105,11 +104,11 @@ Daemon::Daemon(KvdOptions options)
   replica_.use_snapshots({[this] { return read_checkpoint(data_dir_.file("store.db")); },
                           [this](const StoreImage& image, const RaftBase& base) {
                             checkpointer_.instead([&](Checkpoint& checkpoint) { checkpoint.replace(image, base); });
-                            saved_index_ = base.index;
+                            taken_index_ = base.index;
                           }});
   const RaftBase base = checkpoint_.base();
   if (base.index > 0) store_.restore(checkpoint_.load());
-  saved_index_ = base.index;
+  taken_index_ = base.index;
   engine_.start(base);
   store_.reset_stats();
 }
@@ -127,10 +126,10 @@ Wal Daemon::open_log() {
 
 PeerTransport::Callbacks Daemon::transport_callbacks() {
   PeerTransport::Callbacks callbacks;
-  callbacks.receive = [this](std::uint64_t from, const std::string& message) {
+  callbacks.receive = [this](std::uint64_t from, PeerMessage message) {
     guarded([&] {
       // A member that is not (or no more) in the cluster has no say in it.
-      if (!is_removed_member(store_, from)) engine_.receive(from, message);
+      if (!is_removed_member(store_, from)) engine_.receive(from, std::move(message));
     });
   };
   callbacks.disconnected = [this](std::uint64_t member) { guarded([&] { engine_.disconnected(member); }); };
@@ -265,13 +264,17 @@ void Daemon::tick() {
 }
 
 void Daemon::save_checkpoint() {
-  base::Clock::Time now = replica_.clock().now();
-  bool changed = store_.position().applied_index > saved_index_;
-  if (!changed || checkpointer_.busy() || now - last_save_ < kCheckpointInterval) return;
+  if (checkpointer_.waiting() <= kMaxWaitingChanges) take_changes();
+  const base::Clock::Time now = replica_.clock().now();
+  if (checkpointer_.busy() || checkpointer_.waiting() == 0 || now - last_save_ < kCheckpointInterval) return;
   last_save_ = now;
-  StoreChanges changes = store_.take_changes();
-  RaftBase base = engine_.base_at(changes.position.applied_index);
-  checkpointer_.save(std::move(changes), std::move(base));
+  checkpointer_.save(engine_.base_at(taken_index_));
+}
+
+void Daemon::take_changes() {
+  if (store_.position().applied_index == taken_index_) return;
+  taken_index_ = store_.position().applied_index;
+  checkpointer_.add(store_.take_changes());
 }
 
 // What was taken in is committed and answered, by the next leader if this member led; then the connections are closed
@@ -291,10 +294,11 @@ void Daemon::shut_down() {
   engine_timer_.reset();
   checkpointer_.stop();
   if (!failure_.empty() || checkpointer_.busy()) return;
-  if (store_.position().applied_index == saved_index_) return;
-  StoreChanges changes = store_.take_changes();
-  const RaftBase base = engine_.base_at(changes.position.applied_index);
-  if (!checkpoint_.save(changes, base)) base::log_warning("the disk is full: the next start replays the log");
+  take_changes();
+  if (checkpointer_.waiting() == 0) return;
+  if (!checkpoint_.save(checkpointer_.take_waiting(), engine_.base_at(taken_index_))) {
+    base::log_warning("the disk is full: the next start replays the log");
+  }
 }
 
 }  // namespace kv

@@ -48,6 +48,7 @@ class Daemon {
   void listen_on(base::HttpServer& server, const base::Url& url, const std::shared_ptr<base::TlsContexts>& tls);
   void tick();
   void save_checkpoint();
+  void take_changes();
   void shut_down();
 
   KvdOptions options_;
@@ -71,7 +72,7 @@ class Daemon {
   std::shared_ptr<base::EventLoop::Timer> tick_timer_;
   std::shared_ptr<base::EventLoop::Timer> engine_timer_;
   std::shared_ptr<base::EventLoop::Timer> announce_timer_;
-  std::uint64_t saved_index_ = 0;  // the log's index in the last checkpoint
+  std::uint64_t taken_index_ = 0;  // of the log: what the checkpointer was given reaches so far
   base::Clock::Time last_save_{};
   bool serving_ = false;
   std::string failure_;

@@ -41,6 +41,14 @@ struct EngineStatus {
   bool leads() const { return leader_id != 0 && leader_id == member_id; }
 };
 
+// What stands above at one moment, as one number: two members that handed over the same entries have the same one.
+struct StateMark {
+  std::uint64_t index = 0;  // of the last entry that is in it
+  std::uint64_t digest = 0;
+
+  bool operator==(const StateMark&) const = default;
+};
+
 // A state of what stands above, read piece by piece while that goes on changing.
 class SnapshotReader {
  public:
@@ -67,8 +75,12 @@ class EngineHost {
   // The last durable checkpoint, for a member that lags too far behind; null: there is none.
   virtual std::unique_ptr<SnapshotReader> open_snapshot() = 0;
   // Replaces the state by what another member's reader gave. Durable when it returns; committed() goes on behind
-  // `base`. Throws base::Error for bytes that no reader gives, and has changed nothing then.
+  // `base`, also when it was further already (fetch_state()). Throws base::Error for bytes that no reader gives, and
+  // has changed nothing then.
   virtual void install_snapshot(const RaftBase& base, std::string_view state) = 0;
+
+  // Another member told its mark.
+  virtual void mark_heard(std::uint64_t member, const StateMark& mark) = 0;
 };
 
 class Engine {
@@ -91,6 +103,12 @@ class Engine {
 
   // Who is to replicate, as the state above says it. The leader adds and removes one at a time until it is so.
   virtual void set_members(std::vector<std::uint64_t> ids) = 0;
+
+  // To all other members, as far as they can be reached.
+  virtual void tell_mark(const StateMark& mark) = 0;
+  // The state above is wrong: asks the leader for its checkpoint until install_snapshot() was called with it, and hands
+  // over again what the log has behind it. A leader gives its leadership away first.
+  virtual void fetch_state() = 0;
 
   virtual EngineStatus status() const = 0;
 

@@ -106,7 +106,7 @@ bool HealthApi::handle(const base::HttpRequest& request, const std::string& path
 }
 
 std::string HealthApi::read_here() const {
-  return replica_.failure();
+  return replica_.diverged() ? replica_.corrupt_error().cause : replica_.failure();
 }
 
 void HealthApi::read_fresh(std::function<void(const std::string&)> done) {

@@ -41,6 +41,7 @@ class History {
   EventPtr scan(std::string_view key, bool recursive, std::uint64_t from) const;
   // The event with this index. REQUIRES: it is held.
   EventPtr at(std::uint64_t index) const;
+  std::string_view bytes_at(std::uint64_t index) const { return events_[index - first_index_]; }
 
  private:
   HistoryLimits limits_;

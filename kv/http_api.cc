@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "kv/go_text.h"
 #include "kv/http_plain.h"
+#include "kv/v2_answer.h"
 
 namespace kv {
 
@@ -20,6 +21,11 @@ std::optional<std::string> decoded_path(const base::HttpRequest& request) {
 
 bool is_at_or_below(std::string_view path, std::string_view prefix) {
   return path == prefix || (path.starts_with(prefix) && path[prefix.size()] == '/');
+}
+
+bool shows_no_state(std::string_view path) {
+  return is_at_or_below(path, "/health") || is_at_or_below(path, "/livez") || is_at_or_below(path, "/readyz") ||
+         is_at_or_below(path, "/version") || is_at_or_below(path, "/metrics") || is_at_or_below(path, "/v2/stats");
 }
 
 }  // namespace
@@ -52,6 +58,7 @@ void HttpApi::handle(const base::HttpRequest& request, const ReplyPtr& plain_rep
 }
 
 void HttpApi::route(const base::HttpRequest& request, const std::string& path, const ReplyPtr& reply) {
+  if (replica_.diverged() && !shows_no_state(path)) return reply->send(error_response(Replica::corrupt_error()));
   if (is_at_or_below(path, "/v2/keys")) {
     if (allow_methods(request, "HEAD,GET,PUT,POST,DELETE", *reply)) keys_.handle(request, path, reply);
     return;

@@ -18,6 +18,8 @@ enum class Tag : std::uint8_t {
   kProbeAck = 7,
   kSnapshotChunk = 8,
   kSnapshotAck = 9,
+  kStateMark = 10,
+  kStateRequest = 11,
 };
 
 constexpr std::uint8_t kDisruptLeader = 1;
@@ -67,6 +69,9 @@ struct Encoder {
     out.text(m.data);
   }
   void operator()(const PeerSnapshotAck& m) { pair(Tag::kSnapshotAck, m.stream, m.offset); }
+
+  void operator()(const PeerStateMark& m) { pair(Tag::kStateMark, m.mark.index, m.mark.digest); }
+  void operator()(const PeerStateRequest&) { tag(Tag::kStateRequest); }
 
   void pair(Tag kind, std::uint64_t first, std::uint64_t second) {
     tag(kind);
@@ -175,6 +180,12 @@ PeerMessage decode_peer_message(std::string_view bytes) {
       break;
     case Tag::kSnapshotAck:
       message = read_pair<PeerSnapshotAck>(in);
+      break;
+    case Tag::kStateMark:
+      message = PeerStateMark{read_pair<StateMark>(in)};
+      break;
+    case Tag::kStateRequest:
+      message = PeerStateRequest{};
       break;
     default:
       in.fail("unknown message");

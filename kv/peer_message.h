@@ -82,8 +82,20 @@ struct PeerSnapshotAck {
   bool operator==(const PeerSnapshotAck&) const = default;
 };
 
+// How my state looks (kv/state_comparison.h).
+struct PeerStateMark {
+  StateMark mark;
+
+  bool operator==(const PeerStateMark&) const = default;
+};
+
+// "My state is wrong: send me yours." The answer is a snapshot.
+struct PeerStateRequest {
+  bool operator==(const PeerStateRequest&) const = default;
+};
+
 using PeerMessage = std::variant<RaftMessage, PeerPropose, PeerRefuse, PeerReadRequest, PeerReadAnswer, PeerProbe,
-                                 PeerProbeAck, PeerSnapshotChunk, PeerSnapshotAck>;
+                                 PeerProbeAck, PeerSnapshotChunk, PeerSnapshotAck, PeerStateMark, PeerStateRequest>;
 
 inline constexpr std::size_t kMaxPeerMessage = 32 * 1024 * 1024;  // bytes; a longer one is damage
 

@@ -101,15 +101,14 @@ class PeerTransport::Reader {
           return connected;
         },
         [&](std::string_view data) {
-          frames.take(data, [this](std::string message) { pass_on(std::move(message)); });
+          frames.take(data, [this](const std::string& bytes) { pass_on(decode_peer_message(bytes), bytes.size()); });
           return true;
         });
     if (!refusal.empty()) throw base::Error("read", "its messages", refusal);
   }
 
   // Waits while the loop is behind.
-  void pass_on(std::string message) {
-    const std::size_t size = message.size();
+  void pass_on(PeerMessage message, std::size_t size) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return stopping_ || posted_bytes_ < kMaxPosted; });
     if (stopping_) return;

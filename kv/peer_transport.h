@@ -17,6 +17,7 @@
 #include "base/http_client.h"
 #include "base/http_server.h"
 #include "kv/members.h"
+#include "kv/peer_message.h"
 #include "kv/peer_stats.h"
 
 namespace kv {
@@ -31,7 +32,7 @@ struct PeerTransportOptions {
 class PeerTransport {
  public:
   struct Callbacks {
-    std::function<void(std::uint64_t from, std::string message)> receive;
+    std::function<void(std::uint64_t from, PeerMessage message)> receive;
     std::function<void(std::uint64_t member)> disconnected;
     std::function<void(std::uint64_t member)> unreachable;  // none of its URLs has a listener
     std::function<bool(std::uint64_t member)> removed;      // for good: it is told so

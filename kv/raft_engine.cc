@@ -188,17 +188,17 @@ std::size_t RaftEngine::voters() const {
 
 void RaftEngine::schedule() {
   std::uint64_t at = core_.next_timeout(now_ms());
-  if (!reads_.idle() || !senders_.idle() || !pending_.empty() || handed_over_) {
-    // Every step comes here: the time that was set once stays, or under load it would never come.
-    if (housekeeping_ms_ == 0) housekeeping_ms_ = now_ms() + kHousekeepingMs;
-    at = std::min(at, housekeeping_ms_);
+  // A time that moved on with every message would never come.
+  if (!reads_.idle() || !senders_.idle() || !pending_.empty() || handed_over_ || fetching_state_) {
+    if (housekeeping_due_ms_ == 0) housekeeping_due_ms_ = now_ms() + kHousekeepingMs;
+    at = std::min(at, housekeeping_due_ms_);
   }
   io_.wake_at(base::Clock::Time(std::chrono::milliseconds(at)));
 }
 
 void RaftEngine::timer() {
   if (now_ms() >= core_.next_timeout(now_ms() - 1)) carry_out(core_.timed_out(now_ms()), {});
-  housekeeping_ms_ = 0;
+  housekeeping_due_ms_ = 0;
   housekeeping();
   schedule();
 }
@@ -227,6 +227,7 @@ void RaftEngine::housekeeping() {
     return pending.stage == Stage::kForwarded && pending.doubt_ms != 0 && now >= pending.doubt_ms + kDoubtMs;
   });
   if (seen_leader_ != 0) route_waiting();
+  ask_for_state();
   finish_hand_over();
 }
 

@@ -60,12 +60,14 @@ class RaftEngine : public Engine {
   RaftBase base_at(std::uint64_t index) const override;
   void checkpointed(std::uint64_t index) override;
   void set_members(std::vector<std::uint64_t> ids) override { desired_ = std::move(ids); }
+  void tell_mark(const StateMark& mark) override;
+  void fetch_state() override { fetching_state_ = true; }
   EngineStatus status() const override;
   void hand_over(std::function<void()> done) override;
 
   // From the edges.
   void timer();
-  void receive(std::uint64_t from, std::string_view bytes);  // throws base::Error for bytes of no member
+  void receive(std::uint64_t from, PeerMessage message);
   // The connection to or from this member broke: what was under way may be lost.
   void disconnected(std::uint64_t member);
   // Nothing listens where this member was: its process is gone.
@@ -100,6 +102,11 @@ class RaftEngine : public Engine {
   void hand_over_entry(const RaftEntry& entry);
   void leadership_changed();
   void install(const ReceivedSnapshot& snapshot);
+  void install_again(const ReceivedSnapshot& snapshot);
+  void send_snapshot(std::uint64_t member, std::string_view why);
+  bool receiving_from(std::uint64_t member) const;
+  void ask_for_state();
+  void try_transfer();
   void schedule();
   void housekeeping();
   void make_first_entry_of_term();
@@ -115,9 +122,10 @@ class RaftEngine : public Engine {
   void deliver(std::uint64_t from, PeerProbeAck message);
   void deliver(std::uint64_t from, const PeerSnapshotChunk& message);
   void deliver(std::uint64_t from, PeerSnapshotAck message);
+  void deliver(std::uint64_t from, const PeerStateMark& message) { io_.host.mark_heard(from, message.mark); }
+  void deliver(std::uint64_t from, PeerStateRequest message);
 
   void send_raft(RaftMessage message);
-  void begin_snapshot(std::uint64_t member);
   void send_append(RaftMessage message);
   void tell_commit();
 
@@ -159,12 +167,15 @@ class RaftEngine : public Engine {
   ReadRounds reads_;
   SnapshotSenders senders_;
   SnapshotReceiver receiver_;
+  std::uint64_t snapshot_piece_ms_ = 0;  // when the last one came
+  bool fetching_state_ = false;
+  std::uint64_t state_asked_ms_ = 0;
 
   std::vector<std::uint64_t> desired_;
   std::function<void()> handed_over_;
   std::uint64_t transfer_asked_ms_ = 0;
-  std::uint64_t led_until_ms_ = 0;     // leadership was given away then
-  std::uint64_t housekeeping_ms_ = 0;  // when it is due; 0: not asked for
+  std::uint64_t housekeeping_due_ms_ = 0;  // 0: there is nothing to look after
+  std::uint64_t led_until_ms_ = 0;         // leadership was given away then
 };
 
 }  // namespace kv

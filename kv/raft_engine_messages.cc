@@ -8,20 +8,25 @@
 
 namespace kv {
 
+namespace {
+
+constexpr std::uint64_t kAskForStateMs = 500;
+constexpr std::uint64_t kSnapshotSilenceMs = 3000;
+
+}  // namespace
+
 // --- messages out
 
 void RaftEngine::send_raft(RaftMessage message) {
   switch (message.kind) {
     case MessageKind::kAppend:
       return send_append(std::move(message));
-    case MessageKind::kInstallSnapshot: {
-      if (!senders_.busy(message.peer)) begin_snapshot(message.peer);
-      return;
-    }
+    case MessageKind::kInstallSnapshot:
+      return send_snapshot(message.peer, "lags too far behind");
     case MessageKind::kAppendResult:
       // The leader would take a rejection for the end of the snapshot that it is sending; it must hear that we are
       // alive.
-      if (message.rejected != 0 && receiver_.sender() == message.peer) {
+      if (message.rejected != 0 && receiving_from(message.peer)) {
         message.rejected = 0;
         message.index = 0;
       }
@@ -33,13 +38,20 @@ void RaftEngine::send_raft(RaftMessage message) {
   io_.send(peer, encode(PeerMessage(std::move(message))));
 }
 
-void RaftEngine::begin_snapshot(std::uint64_t member) {
+void RaftEngine::send_snapshot(std::uint64_t member, std::string_view why) {
+  if (senders_.busy(member)) return;
   std::unique_ptr<SnapshotReader> reader = io_.host.open_snapshot();
   if (!reader) return;
-  base::log_info("member {:x} lags too far behind: sending it the state at entry {}", member, reader->base().index);
+  base::log_info("member {:x} {}: sending it the state at entry {}", member, why, reader->base().index);
   senders_.begin(member, io_.random.next(), core_.term(), std::move(reader));
   for (PeerSnapshotChunk& piece : senders_.next(member, now_ms())) {
     io_.send(member, encode(PeerMessage(std::move(piece))));
+  }
+}
+
+void RaftEngine::tell_mark(const StateMark& mark) {
+  for (const RaftServer& server : core_.configuration()) {
+    if (server.id != options_.member_id) io_.send(server.id, encode(PeerMessage(PeerStateMark{mark})));
   }
 }
 
@@ -87,8 +99,7 @@ void RaftEngine::tell_commit() {
 
 // --- messages in
 
-void RaftEngine::receive(std::uint64_t from, std::string_view bytes) {
-  PeerMessage message = decode_peer_message(bytes);
+void RaftEngine::receive(std::uint64_t from, PeerMessage message) {
   std::visit([this, from](auto& one) { deliver(from, std::move(one)); }, message);
 }
 
@@ -138,18 +149,63 @@ void RaftEngine::deliver(std::uint64_t from, PeerProbeAck message) {
 }
 
 void RaftEngine::deliver(std::uint64_t from, PeerSnapshotAck message) {
-  if (!senders_.acknowledged(from, message, now_ms())) return begin_snapshot(from);
+  if (!senders_.acknowledged(from, message, now_ms())) {
+    return send_snapshot(from, "has lost the beginning");
+  }
   for (PeerSnapshotChunk& piece : senders_.next(from, now_ms())) {
     io_.send(from, encode(PeerMessage(std::move(piece))));
   }
 }
 
 void RaftEngine::deliver(std::uint64_t from, const PeerSnapshotChunk& message) {
-  if (message.term < core_.term() || message.base.index <= applied_) return;
+  if (message.term < core_.term()) return;
+  if (message.base.index <= applied_ && !(fetching_state_ && from == seen_leader_)) {
+    // What came through the log meanwhile is newer: nothing of it is needed any more.
+    if (receiving_from(from)) receiver_.clear();
+    io_.send(from, encode(PeerMessage(PeerSnapshotAck{message.stream, UINT64_MAX})));
+    return;
+  }
   // A state needs space too. The sender repeats what is not confirmed.
   if (io_.journal.full()) return;
+  snapshot_piece_ms_ = now_ms();
   if (auto ack = receiver_.take(from, message)) io_.send(from, encode(PeerMessage(*ack)));
-  if (auto snapshot = receiver_.take_whole()) install(*snapshot);
+  auto snapshot = receiver_.take_whole();
+  if (!snapshot) return;
+  if (snapshot->base.index > applied_) return install(*snapshot);
+  install_again(*snapshot);
+}
+
+void RaftEngine::deliver(std::uint64_t from, PeerStateRequest) {
+  if (core_.role() == RaftRole::kLeader && !fetching_state_) send_snapshot(from, "asks for our state");
+}
+
+// The log is as good as it was; only what was made of it is made anew.
+void RaftEngine::install_again(const ReceivedSnapshot& snapshot) {
+  const RaftBase& base = snapshot.base;
+  if (base.index + 1 < cache_.first_index() || cache_.term_at(base.index) != base.term) return;  // asked for again
+  io_.host.install_snapshot(base, snapshot.state);
+  fetching_state_ = false;
+  base::log_info("took over the state at entry {} from member {:x}", base.index, snapshot.from);
+  const std::uint64_t end = std::exchange(applied_, base.index);
+  while (applied_ < end) {
+    const RaftEntry entry = cache_.at(++applied_);
+    hand_over_entry(entry);
+  }
+}
+
+// One that was given up by its sender is not waited for.
+bool RaftEngine::receiving_from(std::uint64_t member) const {
+  return receiver_.sender() == member && now_ms() < snapshot_piece_ms_ + kSnapshotSilenceMs;
+}
+
+void RaftEngine::ask_for_state() {
+  if (!fetching_state_ || receiving_from(seen_leader_) || now_ms() < state_asked_ms_ + kAskForStateMs) return;
+  state_asked_ms_ = now_ms();
+  if (core_.role() == RaftRole::kLeader) {
+    if (voters() > 1 && !core_.transferring()) try_transfer();
+  } else if (seen_leader_ != 0) {
+    io_.send(seen_leader_, encode(PeerMessage(PeerStateRequest{})));
+  }
 }
 
 // The core hears of a snapshot only when all of it is here: then it can be installed at once, and the core is never
@@ -166,6 +222,7 @@ void RaftEngine::install(const ReceivedSnapshot& snapshot) {
     cache_.restart(base.index + 1, base.term);
     configurations_ = {{base.configuration_index, base.configuration}};
     applied_ = last_compacted_ = base.index;
+    fetching_state_ = false;
     base::log_info("installed the state at entry {} from member {:x}", base.index, snapshot.from);
   }
   carry_out(std::move(update), {});

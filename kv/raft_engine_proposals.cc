@@ -179,6 +179,14 @@ void RaftEngine::hand_over(std::function<void()> done) {
   });
 }
 
+void RaftEngine::try_transfer() {
+  try {
+    carry_out(core_.transfer(now_ms(), 0), {});
+  } catch (const RaftRefused& refused) {
+    base::log_warning("{}", refused.what());
+  }
+}
+
 // A leader with other voters finishes what it has submitted, gives the leadership away, and forwards the rest to the
 // next one; the only voter finishes everything.
 void RaftEngine::finish_hand_over() {
@@ -187,11 +195,7 @@ void RaftEngine::finish_hand_over() {
   if (leads && voters() > 1) {
     if (writes_under_way_ == 0 && core_.commit_index() == cache_.last_index() && !core_.transferring()) {
       give_back_queue();
-      try {
-        carry_out(core_.transfer(now_ms(), 0), {});
-      } catch (const RaftRefused& refused) {
-        base::log_warning("{}", refused.what());
-      }
+      try_transfer();
     }
     return;
   }

@@ -44,6 +44,7 @@ class TestHost : public kv::EngineHost {
   void engine_failed(const std::string&) override {}
   std::unique_ptr<kv::SnapshotReader> open_snapshot() override { return nullptr; }
   void install_snapshot(const kv::RaftBase&, std::string_view) override {}
+  void mark_heard(std::uint64_t, const kv::StateMark&) override {}
 
   std::vector<std::uint64_t> passed;
 };
@@ -66,7 +67,7 @@ class Follower {
     receive(RaftMessage{.kind = MessageKind::kAppend, .term = 2, .index = 1, .index_term = 1, .commit = 1});
   }
   void receive(const PeerMessage& message) {
-    engine.receive(2, encode(message));
+    engine.receive(2, message);
     work();
   }
   void work() {

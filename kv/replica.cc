@@ -1,6 +1,9 @@
 #include "kv/replica.h"
 
+#include <utility>
+
 #include "base/error.h"
+#include "base/log.h"
 #include "kv/members.h"
 #include "kv/store_image.h"
 
@@ -29,6 +32,8 @@ StoreError refusal_error(Refusal refusal) {
   return internal_error("etcdserver: unknown error");
 }
 
+constexpr std::chrono::seconds kRoundInterval{1};
+
 StoreError timeout_error() {
   return internal_error("etcdserver: request timed out");
 }
@@ -42,13 +47,19 @@ std::int64_t wall_nanoseconds(const base::Clock& clock) {
 Replica::Replica(Store& store, const base::Clock& clock, ReplicaLimits limits)
     : store_(store), clock_(clock), limits_(limits) {}
 
+StoreError Replica::corrupt_error() {
+  return internal_error("etcdserver: corrupt cluster");
+}
+
 void Replica::write(const Command& command, Done done) {
+  if (diverged_) return done(corrupt_error());
   std::uint64_t ticket = ++last_ticket_;
   writes_.emplace(ticket, Waiting<Done>{std::move(done), clock_.now() + limits_.request_timeout});
   engine_->propose(encode(command), ticket);
 }
 
 void Replica::barrier(Fresh fresh) {
+  if (diverged_) return fresh(corrupt_error());
   std::uint64_t ticket = ++last_ticket_;
   barriers_.emplace(ticket, Waiting<Fresh>{std::move(fresh), clock_.now() + limits_.request_timeout});
   engine_->barrier(ticket);
@@ -69,6 +80,7 @@ void Replica::tick() {
     fresh(timeout_error());
   }
   propose_expiry(wall_nanoseconds(clock_));
+  begin_round(now);
 }
 
 // On a full disk the command is proposed even with nothing to expire: its fate tells when there is space again.
@@ -86,8 +98,12 @@ void Replica::propose_expiry(std::int64_t now) {
 void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
   disk_full_ = false;
   ++counters_.committed;
-  if (entry.command.empty()) return store_.skip(entry.index, entry.term);
+  if (entry.command.empty()) {
+    store_.skip(entry.index, entry.term);
+    return note_state();
+  }
   Applied applied = store_.apply(decode_command(entry.command), entry.index, entry.term);
+  note_state();
   bool members = false;
   for (const EventPtr& event : applied.events) {
     watches_.notify(event);
@@ -100,7 +116,7 @@ void Replica::committed(const LogEntry& entry, std::uint64_t ticket) {
   if (waiting == writes_.end()) return;
   Done done = std::move(waiting->second.callback);
   writes_.erase(waiting);
-  done(applied.result);
+  done(diverged_ ? Result(corrupt_error()) : applied.result);
 }
 
 void Replica::refused(std::uint64_t ticket, Refusal refusal) {
@@ -123,7 +139,7 @@ void Replica::barrier_passed(std::uint64_t ticket) {
   if (waiting == barriers_.end()) return;
   Fresh fresh = std::move(waiting->second.callback);
   barriers_.erase(waiting);
-  fresh(std::nullopt);
+  fresh(diverged_ ? std::optional(corrupt_error()) : std::nullopt);
 }
 
 // Those who watch go on without a gap when the new history reaches back far enough; otherwise they are told to come
@@ -136,7 +152,11 @@ void Replica::install_snapshot(const RaftBase& base, std::string_view state) {
   const std::uint64_t seen = store_.revision();
   snapshots_.keep(image, base);
   store_.restore(std::move(image));
-  if (store_.history().empty() || store_.history().first_index() > seen + 1) {
+  states_.clear();
+  if (std::exchange(diverged_, false)) {
+    base::log_info("this member holds the state of the others again: it serves");
+    watches_.clear();
+  } else if (store_.history().empty() || store_.history().first_index() > seen + 1) {
     watches_.clear();
   } else {
     for (std::uint64_t index = seen + 1; index <= store_.revision(); ++index) {
@@ -151,8 +171,51 @@ void Replica::members_changed() {
   for (const Member& member : members_of(store_)) {
     if (!member.peer_urls.empty()) ids.push_back(member.id);
   }
+  members_ = ids.size();
   engine_->set_members(ids);
   if (on_members_) on_members_();
+}
+
+// --- the same state everywhere
+
+void Replica::note_state() {
+  const std::uint64_t index = store_.position().applied_index;
+  if (diverged_ || index % StateComparison::kEvery != 0) return;
+  states_.note({index, store_.digest()});
+  compare_states();
+}
+
+void Replica::begin_round(base::Clock::Time now) {
+  if (diverged_ || !engine_->status().leads() || now - round_begun_ < kRoundInterval) return;
+  round_begun_ = now;
+  states_.begin_round();
+  compare_states();
+}
+
+void Replica::mark_heard(std::uint64_t member, const StateMark& mark) {
+  if (diverged_ || is_removed_member(store_, member)) return;
+  states_.heard(member, mark);
+  compare_states();
+}
+
+void Replica::compare_states() {
+  for (const StateMark& mark : states_.take_to_tell()) engine_->tell_mark(mark);
+  const std::optional<StateComparison::Verdict> verdict = states_.verdict(members_);
+  if (!verdict) return;
+  for (std::uint64_t member : verdict->wrong) {
+    if (wrong_.contains(member)) continue;
+    base::log_error("member {:x} holds another state than most members, after entry {}", member, verdict->index);
+  }
+  wrong_ = {verdict->wrong.begin(), verdict->wrong.end()};
+  if (!verdict->we_are_wrong) return;
+  base::log_error(
+      "the state here is another one than that of most members, after entry {}: this member stops to serve until it "
+      "has theirs",
+      verdict->index);
+  diverged_ = true;
+  states_.clear();
+  watches_.clear();
+  engine_->fetch_state();
 }
 
 void Replica::engine_failed(const std::string& reason) {

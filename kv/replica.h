@@ -5,9 +5,11 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 #include "base/clock.h"
 #include "kv/engine.h"
+#include "kv/state_comparison.h"
 #include "kv/store.h"
 #include "kv/watch_hub.h"
 
@@ -59,6 +61,10 @@ class Replica : public EngineHost {
   // Set once the engine has failed: the process must end.
   const std::string& failure() const { return failure_; }
   void on_failure(std::function<void()> callback) { on_failure_ = std::move(callback); }
+  // This state is not that of the other members: it is being fetched from them, and must not be shown to anybody.
+  bool diverged() const { return diverged_; }
+  // The answer to everybody meanwhile, with etcd's text.
+  static StoreError corrupt_error();
   // Called when the members in the state are others than before; also to be called once after the start.
   void on_members(std::function<void()> callback) { on_members_ = std::move(callback); }
   void announce_members() { members_changed(); }
@@ -75,8 +81,9 @@ class Replica : public EngineHost {
   void refused(std::uint64_t ticket, Refusal refusal) override;
   void barrier_passed(std::uint64_t ticket) override;
   void engine_failed(const std::string& reason) override;
-  std::unique_ptr<SnapshotReader> open_snapshot() override { return snapshots_.open(); }
+  std::unique_ptr<SnapshotReader> open_snapshot() override { return diverged_ ? nullptr : snapshots_.open(); }
   void install_snapshot(const RaftBase& base, std::string_view state) override;
+  void mark_heard(std::uint64_t member, const StateMark& mark) override;
 
  private:
   template <typename Callback>
@@ -87,6 +94,9 @@ class Replica : public EngineHost {
 
   void propose_expiry(std::int64_t now);
   void members_changed();
+  void note_state();
+  void begin_round(base::Clock::Time now);
+  void compare_states();
 
   Store& store_;
   const base::Clock& clock_;
@@ -99,6 +109,11 @@ class Replica : public EngineHost {
   std::uint64_t last_ticket_ = 0;
   std::uint64_t expiry_ticket_ = 0;  // of the expiry command under way, 0: none
   bool disk_full_ = false;
+  StateComparison states_;
+  base::Clock::Time round_begun_{};
+  std::set<std::uint64_t> wrong_;  // members, as the log was told
+  std::size_t members_ = 0;
+  bool diverged_ = false;
   std::string failure_;
   std::function<void()> on_failure_;
   std::function<void()> on_members_;

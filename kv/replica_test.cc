@@ -15,6 +15,8 @@ struct HeldEngine : kv::Engine {
   std::uint64_t index = 0;
   bool leading = true;
   std::vector<std::uint64_t> members;
+  std::vector<kv::StateMark> told;
+  bool fetching = false;
 
   void start(const kv::RaftBase&) override {}
   void propose(std::string command, std::uint64_t ticket) override { proposals.emplace_back(command, ticket); }
@@ -24,6 +26,8 @@ struct HeldEngine : kv::Engine {
   void set_members(std::vector<std::uint64_t> ids) override { members = std::move(ids); }
   kv::EngineStatus status() const override { return {2, index, leading ? 1U : 2U, 1, {}}; }
   void hand_over(std::function<void()> done) override { done(); }
+  void tell_mark(const kv::StateMark& mark) override { told.push_back(mark); }
+  void fetch_state() override { fetching = true; }
   void commit_all() {
     auto now = std::exchange(proposals, {});
     for (auto& [command, ticket] : now) host->committed({++index, 2, command}, ticket);
@@ -138,7 +142,7 @@ struct SnapshotFixture : ReplicaFixture {
     kv::StoreChanges changes = ahead.take_changes();
     std::string bytes = kv::encode_position_record(changes.position);
     for (const kv::NodeRow& row : changes.nodes) bytes += kv::encode_record(row);
-    for (const kv::EventPtr& event : changes.events) bytes += kv::encode_event_record(encode(*event));
+    for (const std::string& event : changes.events) bytes += kv::encode_event_record(event);
     return bytes + kv::encode_end_record();
   }
 };
@@ -154,6 +158,36 @@ TEST_CASE_FIXTURE(SnapshotFixture, "replica: watches end with a snapshot that le
   replica.install_snapshot({5, 2, 1, {{1, true}}}, state_with(5, {.events = 2, .bytes = 1'000'000}));
   CHECK(seen.empty());
   CHECK(ended == 1);
+}
+
+TEST_CASE_FIXTURE(SnapshotFixture, "replica: a state that most others do not hold is not shown until it was fetched") {
+  for (std::uint64_t id : {1, 2, 3}) {
+    kv::Command add{.operation = kv::Operation::kAddMember, .key = kv::member_key(id)};
+    add.value = std::format(R"({{"peerURLs":["http://h{}:2380"]}})", id);
+    replica.write(add, [](const kv::Result&) {});
+  }
+  while (engine.index + engine.proposals.size() < kv::StateComparison::kEvery) set("/a");
+  engine.commit_all();
+  clock.advance(std::chrono::seconds(2));
+  replica.tick();
+  REQUIRE(engine.told == std::vector<kv::StateMark>{{kv::StateComparison::kEvery, store.digest()}});
+  const kv::StateMark other{kv::StateComparison::kEvery, store.digest() + 1};
+  replica.mark_heard(2, other);
+  CHECK_FALSE(replica.diverged());  // one of three may be the wrong one
+  replica.mark_heard(3, other);
+  CHECK(replica.diverged());
+  CHECK(engine.fetching);
+  CHECK(ended == 1);
+  CHECK(replica.open_snapshot() == nullptr);
+  answers.clear();
+  set("/b");
+  engine.commit_all();
+  CHECK(answers == std::vector<std::string>{"300 etcdserver: corrupt cluster"});
+  bool refused = false;
+  replica.barrier([&](const std::optional<kv::StoreError>& error) { refused = error.has_value(); });
+  CHECK(refused);
+  replica.install_snapshot({5, 2, 1, {{1, true}}}, state_with(5, {}));
+  CHECK_FALSE(replica.diverged());
 }
 
 TEST_CASE_FIXTURE(SnapshotFixture, "replica: a snapshot that is not whole changes nothing") {

@@ -7,6 +7,7 @@
 #include <format>
 
 #include "base/error.h"
+#include "kv/state_digest.h"
 #include "kv/view.h"
 
 namespace kv {
@@ -37,8 +38,8 @@ void count(const Result& result, std::uint64_t& success, std::uint64_t& fail) {
 }  // namespace
 
 Store::Store(HistoryLimits limits) : history_(limits) {
-  tree_.add_directory(tree_.root(), "0");
-  tree_.add_directory(tree_.root(), "1");
+  tree_.touch(tree_.add_directory(tree_.root(), "0"));
+  tree_.touch(tree_.add_directory(tree_.root(), "1"));
 }
 
 Applied Store::apply(const Command& command, std::uint64_t log_index, std::uint64_t term) {
@@ -139,10 +140,25 @@ Result Store::put_node(const Command& command, const std::string& key, bool repl
 
   const std::uint64_t index = position_.revision + 1;
   StoreEvent event = event_of(action, key, index, index);
-  if (found.node != nullptr) {
-    event.previous = view_of(*found.node, key, Depth::kNode, command.time);
-    tree_.remove(*found.node);
+  if (found.node != nullptr) event.previous = view_of(*found.node, key, Depth::kNode, command.time);
+  TreeNode& node = make_node(command, key, found.node, index);
+  node.created_index = node.modified_index = index;
+  tree_.set_expiry(node, sane_expiry(command.expires_at));
+
+  event.node.directory = command.directory;
+  if (!command.directory) event.node.value = command.value;
+  show_expiry(event.node, node.expires_at, command.time);
+  event.refresh = command.refresh;
+  return record(std::move(event));
+}
+
+// Makes the directories on the way. `present`: the file that it takes the place of, or null.
+TreeNode& Store::make_node(const Command& command, const std::string& key, TreeNode* present, std::uint64_t index) {
+  if (present != nullptr && !command.directory) {
+    present->value = command.value;
+    return *present;
   }
+  if (present != nullptr) tree_.remove(*present);
 
   TreeNode* parent = &tree_.root();
   std::size_t at = 1;
@@ -152,6 +168,7 @@ Result Store::put_node(const Command& command, const std::string& key, bool repl
     if (child == parent->children->end()) {
       parent = &tree_.add_directory(*parent, name);
       parent->created_index = parent->modified_index = index;
+      tree_.touch(*parent);
     } else {
       parent = child->second.get();
     }
@@ -159,16 +176,7 @@ Result Store::put_node(const Command& command, const std::string& key, bool repl
   }
 
   std::string_view name = std::string_view(key).substr(at);
-  TreeNode& node =
-      command.directory ? tree_.add_directory(*parent, name) : tree_.add_file(*parent, name, command.value);
-  node.created_index = node.modified_index = index;
-  if (std::int64_t expires_at = sane_expiry(command.expires_at)) tree_.set_expiry(node, expires_at);
-
-  event.node.directory = command.directory;
-  if (!command.directory) event.node.value = command.value;
-  show_expiry(event.node, node.expires_at, command.time);
-  event.refresh = command.refresh;
-  return record(std::move(event));
+  return command.directory ? tree_.add_directory(*parent, name) : tree_.add_file(*parent, name, command.value);
 }
 
 Result Store::update(const Command& command) {
@@ -298,57 +306,26 @@ std::optional<std::int64_t> Store::next_expiry() const {
   return node == nullptr ? std::nullopt : std::optional(node->expires_at);
 }
 
-namespace {
-
-// FNV-1a, 64 bits.
-struct Digest {
-  std::uint64_t value = 0xcbf29ce484222325;
-
-  void add(std::string_view bytes) {
-    for (char byte : bytes) value = (value ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  }
-  void add(std::uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) value = (value ^ (number >> shift & 0xff)) * 0x100000001b3;
-  }
-  void add(const TreeNode& node) {
-    add(node.name);
-    add(node.value);
-    add(node.created_index);
-    add(node.modified_index);
-    add(static_cast<std::uint64_t>(node.expires_at));
-    if (!node.directory()) return;
-    add(node.children->size());
-    for (const auto& [name, child] : *node.children) add(*child);
-  }
-};
-
-}  // namespace
-
 std::uint64_t Store::digest() const {
-  Digest digest;
-  digest.add(position_.revision);
-  digest.add(position_.applied_index);
-  digest.add(position_.applied_term);
-  digest.add(tree_.root());
-  return digest.value;
+  StateHash hash;
+  hash.add(position_.revision).add(position_.applied_index).add(position_.applied_term).add(tree_.digest());
+  return hash.value();
 }
 
 StoreChanges Store::take_changes() {
   StoreChanges changes;
   changes.position = position_;
-  for (const std::string& path : tree_.take_touched()) {
-    const TreeNode* node = tree_.find(path).node;
-    if (node == nullptr) {
-      changes.removed.push_back(path);
-    } else {
-      changes.nodes.push_back(
-          {path, node->value, node->directory(), node->created_index, node->modified_index, node->expires_at});
-    }
+  Tree::Changes nodes = tree_.take_changes();
+  changes.removed = std::move(nodes.removed);
+  changes.nodes.reserve(nodes.changed.size());
+  for (const TreeNode* node : nodes.changed) {
+    changes.nodes.push_back(
+        {node->path(), node->value, node->directory(), node->created_index, node->modified_index, node->expires_at});
   }
   changes.first_event = history_.first_index();
-  for (std::uint64_t index = std::max(checkpointed_revision_ + 1, changes.first_event);
-       !history_.empty() && index <= history_.last_index(); ++index) {
-    changes.events.push_back(history_.at(index));
+  changes.first_new_event = std::max(checkpointed_revision_ + 1, changes.first_event);
+  for (std::uint64_t index = changes.first_new_event; index <= history_.last_index(); ++index) {
+    changes.events.emplace_back(history_.bytes_at(index));
   }
   checkpointed_revision_ = position_.revision;
   return changes;
@@ -377,9 +354,10 @@ void Store::fill(StoreImage image) {
                                      : tree_.add_file(*parent, name, std::move(row.value));
     node.created_index = row.created_index;
     node.modified_index = row.modified_index;
-    if (row.expires_at != 0) tree_.set_expiry(node, row.expires_at);
+    tree_.set_expiry(node, row.expires_at);
   }
-  for (StoreEvent& event : image.events) {
+  for (const std::string& bytes : image.events) {
+    StoreEvent event = decode_event(bytes);
     if (!history_.empty() && event.index != history_.last_index() + 1) {
       throw base::Error("restore", "history",
                         std::format("event {} does not follow {}", event.index, history_.last_index()));
@@ -394,7 +372,7 @@ void Store::fill(StoreImage image) {
   checkpointed_revision_ = position_.revision;
   member_changes_.count();
   auth_changes_.count();
-  tree_.take_touched();
+  tree_.take_changes();
 }
 
 }  // namespace kv

@@ -44,20 +44,22 @@ struct Position {
   std::uint64_t applied_term = 0;
 };
 
-// What changed since the last take_changes(): a checkpoint that applies it holds the state at `position`.
+// What changed since the last take_changes(): a checkpoint that applies it, in this order, holds the state at
+// `position`.
 struct StoreChanges {
   Position position;
-  std::vector<NodeRow> nodes;        // added or changed
-  std::vector<std::string> removed;  // paths
-  std::vector<EventPtr> events;      // new in the history
-  std::uint64_t first_event = 0;     // older ones have left the history
+  std::vector<std::string> removed;  // paths; some may be there again, or never have been in a checkpoint
+  std::vector<NodeRow> nodes;        // added or changed; a directory stands before what is in it
+  std::uint64_t first_new_event = 0;
+  std::vector<std::string> events;  // new in the history, without a gap: encode(StoreEvent)
+  std::uint64_t first_event = 0;    // older ones have left the history
 };
 
 // The whole state.
 struct StoreImage {
   Position position;
-  std::vector<NodeRow> nodes;      // any order in which a directory stands before what is in it
-  std::vector<StoreEvent> events;  // by index, without a gap
+  std::vector<NodeRow> nodes;       // any order in which a directory stands before what is in it
+  std::vector<std::string> events;  // by index, without a gap: encode(StoreEvent)
 };
 
 struct StoreStats {
@@ -141,6 +143,7 @@ class Store {
   StoreError error(ErrorCode code, std::string cause) const;
   std::optional<StoreError> compare(const TreeNode& node, const Command& command) const;
   Result put_node(const Command& command, const std::string& key, bool replace, EventAction action);
+  TreeNode& make_node(const Command& command, const std::string& key, TreeNode* present, std::uint64_t index);
   EventPtr record(StoreEvent event);
 
   Tree tree_;

@@ -71,7 +71,7 @@ StoreImage decode_store_image(std::string_view bytes) {
         image.nodes.push_back(read_node(in));
         break;
       case Record::kEvent:
-        image.events.push_back(decode_event(in.text()));
+        image.events.push_back(in.text());
         break;
       case Record::kEnd:
         in.end();

@@ -306,12 +306,11 @@ TEST_CASE("store: the same commands give the same state, and a restored one goes
     f->set("/x/z", "3", 7);
   }
   kv::StoreChanges changes = a.store.take_changes();
-  kv::StoreImage image{changes.position, changes.nodes, {}};
-  for (const EventPtr& event : changes.events) image.events.push_back(*event);
+  kv::StoreImage image{changes.position, changes.nodes, changes.events};
   Fixture c;
   c.store.restore(image);
   c.log_index = a.log_index;
-  CHECK(changes.removed == std::vector<std::string>{"/1/x/y"});
+  CHECK(changes.removed == std::vector<std::string>{"/1/x/y", "/1/x"});
   CHECK(c.store.revision() == 5);
   CHECK(c.store.next_expiry() == b.store.next_expiry());
   CHECK(c.store.history().first_index() == 1);
@@ -325,9 +324,10 @@ TEST_CASE("store: an image with a hole is refused") {
   Fixture f;
   CHECK_THROWS_AS(f.store.restore(orphan), base::Error);
   kv::StoreImage gap{{3, 3, 1}, {}, {}};
-  gap.events.resize(2);
-  gap.events[0].index = 1;
-  gap.events[1].index = 3;
+  for (std::uint64_t index : {1, 3}) {
+    gap.events.push_back(
+        encode(kv::StoreEvent{.action = kv::EventAction::kSet, .node = {.key = "/1/a"}, .index = index}));
+  }
   Fixture g;
   CHECK_THROWS_AS(g.store.restore(gap), base::Error);
 }

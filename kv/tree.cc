@@ -3,6 +3,8 @@
 #include <cassert>
 #include <utility>
 
+#include "kv/state_digest.h"
+
 namespace kv {
 
 std::string TreeNode::path() const {
@@ -39,6 +41,7 @@ TreeNode& Tree::add(TreeNode& parent, std::string_view name) {
   TreeNode& node = *at->second;
   node.name = name;
   node.parent = &parent;
+  node.path_digest = StateHash().add(parent.path_digest).add(name).value();
   ++size_;
   return node;
 }
@@ -46,23 +49,24 @@ TreeNode& Tree::add(TreeNode& parent, std::string_view name) {
 TreeNode& Tree::add_file(TreeNode& parent, std::string_view name, std::string value) {
   TreeNode& node = add(parent, name);
   node.value = std::move(value);
-  touch(node);
   return node;
 }
 
 TreeNode& Tree::add_directory(TreeNode& parent, std::string_view name) {
   TreeNode& node = add(parent, name);
   node.children = std::make_unique<TreeNode::Children>();
-  touch(node);
   return node;
 }
 
-void Tree::forget(const TreeNode& node, const std::string& path) {
+void Tree::forget(TreeNode& node, std::string path) {
   --size_;
-  touched_.insert(path);
+  digest_ -= node.digest;
+  if (node.change != 0) changed_[node.change - 1] = nullptr;
   if (node.expires_at != 0) expiries_.erase({node.expires_at, path});
-  if (!node.directory()) return;
-  for (const auto& [name, child] : *node.children) forget(*child, path + "/" + name);
+  if (node.directory()) {
+    for (const auto& [name, child] : *node.children) forget(*child, path + "/" + name);
+  }
+  removed_.push_back(std::move(path));
 }
 
 void Tree::remove(TreeNode& node) {
@@ -72,23 +76,41 @@ void Tree::remove(TreeNode& node) {
 }
 
 void Tree::set_expiry(TreeNode& node, std::int64_t expires_at) {
-  std::string path = node.path();
-  if (node.expires_at != 0) expiries_.erase({node.expires_at, path});
-  node.expires_at = expires_at;
-  if (expires_at != 0) expiries_.insert({expires_at, path});
-  touched_.insert(std::move(path));
+  if (node.expires_at != 0 || expires_at != 0) {
+    const std::string path = node.path();
+    if (node.expires_at != 0) expiries_.erase({node.expires_at, path});
+    node.expires_at = expires_at;
+    if (expires_at != 0) expiries_.insert({expires_at, path});
+  }
+  touch(node);
 }
 
-void Tree::touch(const TreeNode& node) {
-  touched_.insert(node.path());
+void Tree::touch(TreeNode& node) {
+  StateHash hash;
+  hash.add(node.path_digest).add(node.directory() ? 1 : 0).add(node.value);
+  hash.add(node.created_index).add(node.modified_index).add(static_cast<std::uint64_t>(node.expires_at));
+  digest_ += hash.value() - node.digest;
+  node.digest = hash.value();
+  if (node.change != 0) return;
+  changed_.push_back(&node);
+  node.change = static_cast<std::uint32_t>(changed_.size());
 }
 
 TreeNode* Tree::next_to_expire() const {
   return expiries_.empty() ? nullptr : find(expiries_.begin()->second).node;
 }
 
-std::set<std::string> Tree::take_touched() {
-  return std::exchange(touched_, {});
+Tree::Changes Tree::take_changes() {
+  Changes changes;
+  changes.removed = std::exchange(removed_, {});
+  changes.changed.reserve(changed_.size());
+  for (TreeNode* node : changed_) {
+    if (node == nullptr) continue;
+    node->change = 0;
+    changes.changed.push_back(node);
+  }
+  changed_.clear();
+  return changes;
 }
 
 }  // namespace kv

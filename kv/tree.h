@@ -1,6 +1,6 @@
 #pragma once
 // The nodes of the store: directories and files with their indices and expiry times. No rules of the API here (store.h
-// has them), only structure: find, add, remove, what runs out next, and which paths changed since the last checkpoint.
+// has them), only structure: find, add, remove, what runs out next, and which nodes changed since the last checkpoint.
 // Deterministic: ordered containers only. One thread.
 
 #include <cstdint>
@@ -24,6 +24,11 @@ struct TreeNode {
   std::uint64_t modified_index = 0;
   std::int64_t expires_at = 0;  // nanoseconds since 1970 UTC, 0: never
 
+  // The tree's own.
+  std::uint32_t change = 0;       // its place in the list of changed nodes, from 1; 0: none
+  std::uint64_t path_digest = 0;  // of name and parents
+  std::uint64_t digest = 0;       // of all that the state is
+
   bool directory() const { return children != nullptr; }
   bool hidden() const { return name.starts_with('_'); }
   std::string path() const;
@@ -46,31 +51,43 @@ class Tree {
   const TreeNode& root() const { return *root_; }
   std::size_t size() const { return size_; }  // nodes without the root
 
-  // REQUIRES: `parent` is a directory without a child of this name.
+  // REQUIRES: `parent` is a directory without a child of this name; touch() or set_expiry() follows when the indices
+  // are set.
   TreeNode& add_file(TreeNode& parent, std::string_view name, std::string value);
   TreeNode& add_directory(TreeNode& parent, std::string_view name);
 
   // With everything below. REQUIRES: not the root.
   void remove(TreeNode& node);
 
+  // touch() is part of it.
   void set_expiry(TreeNode& node, std::int64_t expires_at);
   // To be called after a change of value or indices in place.
-  void touch(const TreeNode& node);
+  void touch(TreeNode& node);
+
+  // The sum of all nodes' digests.
+  std::uint64_t digest() const { return digest_; }
 
   // The node that runs out first (ties by path), or null.
   TreeNode* next_to_expire() const;
 
-  // Paths that were added, changed or removed since the last call.
-  std::set<std::string> take_touched();
+  // What changed since the last call: the state then, without `removed`, and with `changed` as they are now, is the
+  // state now. A directory stands before what is in it. The nodes are valid until the next change.
+  struct Changes {
+    std::vector<const TreeNode*> changed;
+    std::vector<std::string> removed;
+  };
+  Changes take_changes();
 
  private:
   TreeNode& add(TreeNode& parent, std::string_view name);
-  void forget(const TreeNode& node, const std::string& path);
+  void forget(TreeNode& node, std::string path);
 
   std::unique_ptr<TreeNode> root_;
   std::size_t size_ = 0;
+  std::uint64_t digest_ = 0;
   std::set<std::pair<std::int64_t, std::string>> expiries_;
-  std::set<std::string> touched_;
+  std::vector<TreeNode*> changed_;  // null: removed since
+  std::vector<std::string> removed_;
 };
 
 }  // namespace kv

@@ -47,6 +47,7 @@ void Cluster::choose_faults() {
              .full_disk = some(5),
              .failed_sync = some(3),
              .lost_disk = some(3),
+             .rot = some(4),
              .transfer = some(10),
              .members = some(8)};
 }
@@ -57,6 +58,7 @@ Node& Cluster::add_node(std::uint64_t id) {
       [this](Node& node, const kv::LogEntry& entry) { check_applied(node, entry); },
       [this](Node& node) {
         ++report_.crashes;
+        rotten_.erase(node.id());  // it begins with its checkpoint
         world_.after(world_.between(100 * kMillisecond, 2 * kSecond), [this, id = node.id()] {
           if (!gone_.contains(id) && !nodes_[id]->up()) {
             nodes_[id]->boot();
@@ -104,11 +106,12 @@ Node* Cluster::random_node_up() {
 }
 
 void Cluster::client_step(Client& client) {
+  if (calm_) return;
   Node* node = random_node_up();
   auto later = [this, &client] {
     world_.after(world_.between(kMillisecond, 60 * kMillisecond), [this, &client] { client_step(client); });
   };
-  if (node == nullptr) return later();
+  if (node == nullptr || node->replica().diverged()) return later();
 
   const std::uint64_t generation = ++client.generation;
   const std::size_t at = calls_.size();
@@ -142,10 +145,12 @@ void Cluster::client_step(Client& client) {
   calls_.push_back(call);
   ++report_.calls;
 
-  auto done = [this, &client, generation, at](const kv::Result& result) {
+  auto done = [this, &client, generation, at, later](const kv::Result& result) {
     if (client.generation != generation) return;
     finish_call(client, at, result);
-    client_step(client);
+    // Who was refused comes again after a while.
+    if (calls_[at].answered) return client_step(client);
+    later();
   };
   if (call.kind == Call::Kind::kRead) {
     node->replica().barrier([this, node, key = call.key, done](const std::optional<kv::StoreError>& error) {
@@ -229,14 +234,25 @@ void Cluster::something_goes_wrong() {
     node->engine().hand_over([this, stop] { world_.after(0, stop); });
     world_.after(3 * kSecond, stop);
   }
+  if (world_.chance(faults_.rot)) rot(*node);
   if (world_.chance(faults_.members)) change_members();
   if (world_.chance(faults_.lost_disk) && !changing_) return replace(*node);
   if (world_.chance(faults_.crash)) crash(*node);
 }
 
+// Never so many that most of the members are wrong: then nobody could tell.
+void Cluster::rot(Node& node) {
+  if (rotten_.size() + 1 > (members_.size() - 1) / 2 || !members_.contains(node.id()) || changing_) return;
+  if (!rotten_.insert(node.id()).second) return;
+  world_.trace(std::format("the state of {} rots", node.id()));
+  ++report_.rotten;
+  node.rot();
+}
+
 void Cluster::crash(Node& node) {
   world_.trace(std::format("crash {}", node.id()));
   ++report_.crashes;
+  rotten_.erase(node.id());
   node.crash(world_.chance(50));
   // On some days the others notice at once that nothing listens there.
   for (const auto& [id, other] : nodes_) {
@@ -256,7 +272,7 @@ void Cluster::replace(Node& node) {
   // With a quorum that does not need it, or the cluster is gone for good.
   std::size_t up = static_cast<std::size_t>(
       std::ranges::count_if(members_, [this](std::uint64_t id) { return nodes_.at(id)->up(); }));
-  if (members_.size() < 3 || up < members_.size() || voters() < members_.size()) return;
+  if (members_.size() < 3 || !rotten_.empty() || up < members_.size() || voters() < members_.size()) return;
   changing_ = true;
   ++report_.changes;
   const std::uint64_t old = node.id();
@@ -292,7 +308,7 @@ std::size_t Cluster::voters() const {
 }
 
 void Cluster::change_members() {
-  if (changing_) return;
+  if (changing_ || !rotten_.empty()) return;  // fewer members could leave no majority of right ones
   changing_ = true;
   ++report_.changes;
   auto finished = [this] { world_.after(2 * kSecond, [this] { changing_ = false; }); };

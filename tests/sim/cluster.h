@@ -28,6 +28,7 @@ struct Faults {
   std::uint64_t full_disk = 0;
   std::uint64_t failed_sync = 0;
   std::uint64_t lost_disk = 0;
+  std::uint64_t rot = 0;  // of the state in memory
   std::uint64_t transfer = 0;
   std::uint64_t members = 0;  // one more, one less
 };
@@ -40,6 +41,7 @@ struct Report {
   std::uint64_t crashes = 0;
   std::uint64_t undecided = 0;  // keys whose calls were too many to decide on
   std::uint64_t changes = 0;    // of members
+  std::uint64_t rotten = 0;     // states
 };
 
 inline constexpr Nanoseconds kMaxSkew = 20 * kMillisecond;  // of a member's wall clock, either way
@@ -70,6 +72,7 @@ class Cluster {
   void something_goes_wrong();
   void crash(Node& node);
   void replace(Node& node);
+  void rot(Node& node);
   void change_members();
   std::size_t voters() const;
   void write_until_done(const kv::Command& command, const std::function<void()>& then);
@@ -79,6 +82,7 @@ class Cluster {
   void check_leader(Node& node);
   void check_logs();
   void check_expiry(const kv::StoreEvent& event);
+  void heal_rotten();
   void mend_and_check();
 
   World world_;
@@ -86,6 +90,7 @@ class Cluster {
   std::map<std::uint64_t, std::unique_ptr<Node>> nodes_;
   std::set<std::uint64_t> members_;  // as last asked for
   std::set<std::uint64_t> gone_;     // removed or lost; must not come back
+  std::set<std::uint64_t> rotten_;   // their state is wrong, and they may not know it yet
   bool changing_ = false;
   bool calm_ = false;  // nothing goes wrong any more
   std::uint64_t last_id_ = 0;

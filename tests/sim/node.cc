@@ -95,7 +95,7 @@ class ImageReader : public kv::SnapshotReader {
     kv::StoreImage image = checkpoint.image();
     bytes_ = kv::encode_position_record(image.position);
     for (const kv::NodeRow& row : image.nodes) bytes_ += kv::encode_record(row);
-    for (const kv::StoreEvent& event : image.events) bytes_ += kv::encode_event_record(encode(event));
+    for (const std::string& event : image.events) bytes_ += kv::encode_event_record(event);
     bytes_ += kv::encode_end_record();
   }
   const kv::RaftBase& base() const override { return base_; }
@@ -116,7 +116,8 @@ class ImageReader : public kv::SnapshotReader {
 void SimCheckpoint::apply(const kv::StoreChanges& changes, const kv::RaftBase& at) {
   for (const std::string& path : changes.removed) nodes.erase(path);
   for (const kv::NodeRow& row : changes.nodes) nodes[row.path] = row;
-  for (const kv::EventPtr& event : changes.events) events[event->index] = event;
+  for (std::uint64_t index = changes.first_new_event; const std::string& event : changes.events)
+    events[index++] = event;
   events.erase(events.begin(), events.lower_bound(changes.first_event));
   position = changes.position;
   base = at;
@@ -126,7 +127,10 @@ void SimCheckpoint::replace(const kv::StoreImage& image, const kv::RaftBase& at)
   nodes.clear();
   events.clear();
   for (const kv::NodeRow& row : image.nodes) nodes[row.path] = row;
-  for (const kv::StoreEvent& event : image.events) events[event.index] = std::make_shared<const kv::StoreEvent>(event);
+  for (std::uint64_t index = image.position.revision + 1 - image.events.size();
+       const std::string& event : image.events) {
+    events[index++] = event;
+  }
   position = image.position;
   base = at;
 }
@@ -135,7 +139,7 @@ kv::StoreImage SimCheckpoint::image() const {
   kv::StoreImage image;
   image.position = position;
   for (const auto& [path, row] : nodes) image.nodes.push_back(row);
-  for (const auto& [index, event] : events) image.events.push_back(*event);
+  for (const auto& [index, event] : events) image.events.push_back(event);
   return image;
 }
 
@@ -186,6 +190,8 @@ struct Node::Run : kv::EngineHost {
   void install_snapshot(const kv::RaftBase& base, std::string_view state) override {
     replica.install_snapshot(base, state);
   }
+
+  void mark_heard(std::uint64_t member, const kv::StateMark& mark) override { replica.mark_heard(member, mark); }
 
   Node& node;
   SimJournal journal;
@@ -256,6 +262,13 @@ void Node::crash(bool tear) {
   run_.reset();
 }
 
+void Node::rot() {
+  save_checkpoint();
+  kv::StoreImage image = checkpoint_.image();
+  image.nodes.push_back({.path = "/1/rot", .value = "rot", .created_index = 1, .modified_index = 1});
+  run_->store.restore(std::move(image));
+}
+
 void Node::forget_everything() {
   crash(false);
   disk_.wipe();
@@ -263,7 +276,7 @@ void Node::forget_everything() {
 }
 
 void Node::deliver(std::uint64_t from, const std::string& message) {
-  in_this_life(0, [this, from, message] { run_->engine.receive(from, message); });
+  in_this_life(0, [this, from, message] { run_->engine.receive(from, kv::decode_peer_message(message)); });
 }
 
 void Node::disconnected(std::uint64_t from) {

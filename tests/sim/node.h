@@ -21,7 +21,7 @@ struct SimCheckpoint {
   kv::RaftBase base;
   kv::Position position;
   std::map<std::string, kv::NodeRow> nodes;
-  std::map<std::uint64_t, kv::EventPtr> events;
+  std::map<std::uint64_t, std::string> events;
 
   void apply(const kv::StoreChanges& changes, const kv::RaftBase& at);
   void replace(const kv::StoreImage& image, const kv::RaftBase& at);
@@ -49,6 +49,7 @@ class Node {
   void boot();  // throws base::Error when the disk does not let it
   void crash(bool tear);
   void forget_everything();  // the disk is replaced by an empty one
+  void rot();                // its state in memory is another one from here on, its checkpoint is not
   void deliver(std::uint64_t from, const std::string& message);
   void disconnected(std::uint64_t from);
   void unreachable(std::uint64_t member);
