@@ -9,8 +9,16 @@
 namespace base {
 namespace {
 
+// `code`: the primary one.
+[[noreturn]] void fail_with(int code, std::string_view operation, const std::string& object,
+                            const std::string& reason) {
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) throw DamagedDatabase(operation, object, reason);
+  throw Error(operation, object, reason);
+}
+
 [[noreturn]] void fail(sqlite3* database, std::string_view operation, const std::string& object) {
-  throw Error(operation, object, database == nullptr ? "out of memory" : sqlite3_errmsg(database));
+  const int code = database == nullptr ? SQLITE_NOMEM : sqlite3_errcode(database) & 0xff;
+  fail_with(code, operation, object, database == nullptr ? "out of memory" : sqlite3_errmsg(database));
 }
 
 }  // namespace
@@ -59,7 +67,7 @@ bool Statement::step() {
   if (result == SQLITE_DONE) return false;
   const std::string reason = sqlite3_errmsg(database_->handle());  // the reset below forgets it
   sqlite3_reset(statement_);
-  throw Error("use", database_->path(), reason);
+  fail_with(result & 0xff, "use", database_->path(), reason);
 }
 
 void Statement::run() {

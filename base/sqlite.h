@@ -8,12 +8,19 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
+
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace base {
 
 class Database;
+
+// The file is damaged, or none of SQLite's (SQLITE_CORRUPT, SQLITE_NOTADB).
+struct DamagedDatabase : Error {
+  using Error::Error;
+};
 
 // A prepared statement. Bind from 1, columns from 0, as SQLite counts. step() is true while there is a row.
 class Statement {

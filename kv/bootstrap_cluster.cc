@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kv/bootstrap_discovery.h"
+#include "kv/rejoin.h"
 
 namespace kv {
 
@@ -18,6 +19,8 @@ using base::Url;
 using base::UsageError;
 
 constexpr std::size_t kMaxMembers = 1000;
+constexpr std::chrono::milliseconds kPatience{5000};
+constexpr std::chrono::milliseconds kShortPatience{1000};  // with those that may not run yet
 
 // The URLs with an address in the place of each name.
 std::vector<std::string> resolved(const std::vector<std::string>& urls, BootstrapNetwork& network) {
@@ -67,6 +70,13 @@ std::vector<InitialMember> listed_members(const KvdOptions& options, BootstrapNe
   return options.discovery_srv.empty() ? options.initial_cluster : members_from_srv(options, network);
 }
 
+// A member that ran has voted and confirmed entries. With an empty data directory it knows of neither.
+[[noreturn]] void refuse_forgetful(const KvdOptions& options, const Member& self) {
+  throw base::Error("start", options.data_dir,
+                    std::format("it is empty, but member {} with these peer URLs has run before: {}", id_text(self.id),
+                                rejoin_advice(options)));
+}
+
 std::vector<std::string> urls_of_others(const KvdOptions& options, const std::vector<InitialMember>& members) {
   std::vector<std::string> urls;
   for (const InitialMember& member : members) {
@@ -97,7 +107,9 @@ ClusterPlan plan_existing(const KvdOptions& options, BootstrapNetwork& network) 
                         std::format("unmatched member while checking PeerURLs: it has no member with {}",
                                     base::join(member.peer_urls, ",")));
     }
-    if (member.name == options.name) plan.own_id = known->id;
+    if (member.name != options.name) continue;
+    if (known->started()) refuse_forgetful(options, *known);
+    plan.own_id = known->id;
   }
   return plan;
 }
@@ -120,10 +132,10 @@ Member member_from_json(const base::Json& json) {
   return member;
 }
 
-ClusterPlan fetch_from(const std::string& peer_url, BootstrapNetwork& network) {
+ClusterPlan fetch_from(const std::string& peer_url, BootstrapNetwork& network, std::chrono::milliseconds patience) {
   base::HttpRequest request;
   request.target = "/members";
-  const base::HttpResponse response = network.ask_peer(base::parse_url(peer_url), request);
+  const base::HttpResponse response = network.ask_peer(base::parse_url(peer_url), request, patience);
   if (response.status != 200) {
     throw base::Error("get members from", peer_url, std::format("status {}", response.status));
   }
@@ -138,6 +150,39 @@ ClusterPlan fetch_from(const std::string& peer_url, BootstrapNetwork& network) {
   plan.cluster_id = *id;
   for (const base::Json& member : json) plan.members.push_back(member_from_json(member));
   std::ranges::sort(plan.members, {}, &Member::id);
+  return plan;
+}
+
+// What the members of a cluster that is to be made say, as far as it runs already.
+std::vector<ClusterPlan> running_clusters(const ClusterPlan& fresh, BootstrapNetwork& network) {
+  std::vector<ClusterPlan> running;
+  for (const Member& other : fresh.members) {
+    for (const std::string& url : other.peer_urls) {
+      if (other.id == fresh.own_id) continue;
+      try {
+        running.push_back(fetch_from(url, network, kShortPatience));
+        break;
+      } catch (const base::Error&) {
+        // It may not have begun yet.
+      }
+    }
+  }
+  return running;
+}
+
+// Where the cluster runs already, this member has lost its data: it has a new one in its place, or needs one. All
+// others are asked, since one may lag behind.
+ClusterPlan unless_it_runs(const KvdOptions& options, ClusterPlan fresh, BootstrapNetwork& network) {
+  const Member own = *std::ranges::find(fresh.members, fresh.own_id, &Member::id);
+  ClusterPlan plan = fresh;
+  for (ClusterPlan& running : running_clusters(fresh, network)) {
+    const auto self = std::ranges::find(running.members, own.peer_urls, &Member::peer_urls);
+    if (self == running.members.end()) continue;
+    if (self->started()) refuse_forgetful(options, *self);
+    if (self->id == own.id) continue;
+    running.own_id = self->id;
+    plan = std::move(running);
+  }
   return plan;
 }
 
@@ -160,11 +205,22 @@ ClusterPlan plan_new_cluster(const KvdOptions& options, const std::vector<Initia
   return plan;
 }
 
+std::vector<std::string> peer_urls_of_others(const KvdOptions& options, BootstrapNetwork& network) {
+  return urls_of_others(options, listed_members(options, network));
+}
+
+std::optional<Member> find_self(const KvdOptions& options, const ClusterPlan& plan, BootstrapNetwork& network) {
+  for (const Member& member : plan.members) {
+    if (same_urls(member.peer_urls, options.initial_advertise_peer_urls, network)) return member;
+  }
+  return std::nullopt;
+}
+
 ClusterPlan fetch_cluster(const std::vector<std::string>& peer_urls, BootstrapNetwork& network) {
   std::vector<std::string> reasons;
   for (const std::string& url : peer_urls) {
     try {
-      return fetch_from(url, network);
+      return fetch_from(url, network, kPatience);
     } catch (const base::Error& error) {
       reasons.push_back(error.what());
     }
@@ -220,6 +276,7 @@ ClusterPlan plan_cluster(const KvdOptions& options, BootstrapNetwork& network) {
   } else {
     plan = plan_new_cluster(options, join_by_discovery(options, network), options.discovery_url, network);
   }
+  if (!plan.existing) plan = unless_it_runs(options, std::move(plan), network);
   base::log_info("starting member {} in {} cluster {} of {}", id_text(plan.own_id), plan.existing ? "existing" : "new",
                  id_text(plan.cluster_id), plan.members.size());
   return plan;

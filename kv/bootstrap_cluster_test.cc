@@ -31,7 +31,8 @@ class FakeNetwork : public kv::BootstrapNetwork {
     asked.push_back(name);
     return records[name];
   }
-  base::HttpResponse ask_peer(const base::Url& url, const base::HttpRequest& request) override {
+  base::HttpResponse ask_peer(const base::Url& url, const base::HttpRequest& request,
+                              std::chrono::milliseconds) override {
     const std::string where = url.origin() + request.target;
     asked.push_back(where);
     if (!peers.contains(where)) throw base::Error("connect to", where, "refused");
@@ -169,6 +170,69 @@ TEST_CASE("an existing cluster tells its members") {
             .contains("member count is unequal: it has 2 members, --initial-cluster has 3"));
   options.initial_cluster = {{"a", {"http://10.0.0.1:2380"}}};
   CHECK(failure<base::Error>(options, network).contains("no other member is named"));
+}
+
+// Three members of which b and c run; a's data are gone.
+struct RunningCluster {
+  RunningCluster() {
+    fresh = kv::plan_cluster(options, network);
+    network.asked.clear();
+  }
+  // What b and c say about the member with a's URLs: "" when there is none.
+  void say(const std::string& by_b, const std::string& by_c) {
+    const std::string others =
+        R"({"id":2,"peerURLs":["http://10.0.0.2:1"],"name":"b"},{"id":3,"peerURLs":["http://10.0.0.3:1"],"name":"c"})";
+    network.peers["http://10.0.0.2:1/members"] = members_answer("[" + others + by_b + "]");
+    network.peers["http://10.0.0.3:1/members"] = members_answer("[" + others + by_c + "]");
+  }
+  static std::string self(std::uint64_t id, const std::string& name) {
+    return R"(,{"id":)" + std::to_string(id) + R"(,"peerURLs":["http://10.0.0.1:1"],"name":")" + name + "\"}";
+  }
+
+  FakeNetwork network;
+  KvdOptions options =
+      options_of("a", {"http://10.0.0.1:1"},
+                 {{"a", {"http://10.0.0.1:1"}}, {"b", {"http://10.0.0.2:1"}}, {"c", {"http://10.0.0.3:1"}}});
+  ClusterPlan fresh;
+};
+
+TEST_CASE("a member that has run does not begin anew under its old id") {
+  RunningCluster cluster;
+  const std::string advice =
+      "has run before: `kvctl member replace a` makes room for it as a new member; then start it again";
+  cluster.say(cluster.self(cluster.fresh.own_id, "a"), cluster.self(cluster.fresh.own_id, "a"));
+  CHECK(failure<base::Error>(cluster.options, cluster.network).contains(advice));
+  CHECK(cluster.network.asked == Words{"http://10.0.0.2:1/members", "http://10.0.0.3:1/members"});
+  // One of them lags.
+  cluster.say(cluster.self(cluster.fresh.own_id, ""), cluster.self(cluster.fresh.own_id, "a"));
+  CHECK(failure<base::Error>(cluster.options, cluster.network).contains(advice));
+  // It joined later, under an id of that time.
+  cluster.say(cluster.self(99, "a"), cluster.self(99, "a"));
+  CHECK(failure<base::Error>(cluster.options, cluster.network).contains(advice));
+  cluster.options.initial_cluster_state = kv::ClusterState::kExisting;
+  CHECK(failure<base::Error>(cluster.options, cluster.network).contains(advice));
+}
+
+TEST_CASE("a member in whose place there is a new one joins as that") {
+  RunningCluster cluster;
+  cluster.say(cluster.self(99, ""), cluster.self(99, ""));
+  ClusterPlan plan = kv::plan_cluster(cluster.options, cluster.network);
+  CHECK(plan.existing);
+  CHECK(plan.own_id == 99);
+  CHECK(plan.members.size() == 3);
+  cluster.say("", cluster.self(99, ""));
+  plan = kv::plan_cluster(cluster.options, cluster.network);
+  CHECK(plan.existing);
+  CHECK(plan.own_id == 99);
+}
+
+TEST_CASE("members that were quicker do not change what a new cluster is") {
+  RunningCluster cluster;
+  cluster.say(cluster.self(cluster.fresh.own_id, ""), cluster.self(cluster.fresh.own_id, ""));
+  CHECK(kv::plan_cluster(cluster.options, cluster.network) == cluster.fresh);
+  cluster.network.peers["http://10.0.0.2:1/members"] = members_answer("[]");
+  cluster.network.peers.erase("http://10.0.0.3:1/members");
+  CHECK(kv::plan_cluster(cluster.options, cluster.network) == cluster.fresh);
 }
 
 TEST_CASE("an answer that is no list of members is an error that says from whom") {

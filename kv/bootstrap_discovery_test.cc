@@ -207,7 +207,7 @@ class ScriptedNetwork : public kv::BootstrapNetwork {
 
   std::vector<std::string> addresses(const std::string& host) override { return {host}; }
   std::vector<base::SrvRecord> services(const std::string&) override { return {}; }
-  base::HttpResponse ask_peer(const base::Url& url, const base::HttpRequest&) override {
+  base::HttpResponse ask_peer(const base::Url& url, const base::HttpRequest&, std::chrono::milliseconds) override {
     throw base::Error("connect to", url.origin(), "refused");
   }
   base::HttpResponse ask_discovery(const base::Url& url, const base::HttpRequest&, std::chrono::milliseconds) override {

@@ -11,12 +11,12 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kResolveTime{5000};
-constexpr milliseconds kPeerTime{5000};
+constexpr milliseconds kConnectTime{5000};
 constexpr std::size_t kMaxAnswer = 1024 * 1024;
 
 base::HttpClientOptions client_options(milliseconds patience) {
   base::HttpClientOptions options;
-  options.connect_timeout = kPeerTime;
+  options.connect_timeout = kConnectTime;
   options.io_timeout = patience;
   options.max_body_bytes = kMaxAnswer;
   return options;
@@ -24,7 +24,7 @@ base::HttpClientOptions client_options(milliseconds patience) {
 
 base::HttpClientOptions peer_options(const KvdOptions& kvd) {
   const base::TlsFiles& tls = kvd.peer_tls;
-  base::HttpClientOptions options = client_options(kPeerTime);
+  base::HttpClientOptions options = client_options(kConnectTime);
   options.ca_file = tls.ca_file;
   options.certificate_file = tls.certificate_file;
   options.key_file = tls.key_file;
@@ -40,8 +40,9 @@ class SystemNetwork : public BootstrapNetwork {
   std::vector<base::SrvRecord> services(const std::string& name) override {
     return base::resolve_srv(name, kResolveTime);
   }
-  base::HttpResponse ask_peer(const base::Url& url, const base::HttpRequest& request) override {
-    return peers_.request(url, request);
+  base::HttpResponse ask_peer(const base::Url& url, const base::HttpRequest& request, milliseconds patience) override {
+    peers_.connect_timeout = peers_.io_timeout = patience;
+    return base::HttpClient(peers_).request(url, request);
   }
 
   // A proxy gets the whole URL as the target (RFC 9112, 3.2.2).
@@ -59,7 +60,7 @@ class SystemNetwork : public BootstrapNetwork {
 
  private:
   std::string proxy_;
-  base::HttpClient peers_;
+  base::HttpClientOptions peers_;
 };
 
 }  // namespace

@@ -23,8 +23,9 @@ class BootstrapNetwork {
   virtual std::vector<std::string> addresses(const std::string& host) = 0;
   // SRV records of "_etcd-server._tcp.example.com"; empty when there are none.
   virtual std::vector<base::SrvRecord> services(const std::string& name) = 0;
-  // A request to another member's peer URL.
-  virtual base::HttpResponse ask_peer(const base::Url& url, const base::HttpRequest& request) = 0;
+  // A request to another member's peer URL. `patience`: the longest silence, and for the connection.
+  virtual base::HttpResponse ask_peer(const base::Url& url, const base::HttpRequest& request,
+                                      std::chrono::milliseconds patience) = 0;
   // A request to the discovery service, through the proxy where one is set. `patience` is the longest silence.
   virtual base::HttpResponse ask_discovery(const base::Url& url, const base::HttpRequest& request,
                                            std::chrono::milliseconds patience) = 0;

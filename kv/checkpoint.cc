@@ -14,8 +14,7 @@ namespace {
 
 Complain refuse(const base::Database& database) {
   return [path = database.path()](const std::string& problem) {
-    throw base::Error("read", path,
-                      problem + "; this member must be removed from the cluster and join it again as a new one");
+    throw DamagedData("read", path, problem);
   };
 }
 

@@ -149,7 +149,7 @@ Daemon::~Daemon() = default;
 
 Wal Daemon::open_log() {
   if (!Wal::exists(log_storage_) && base::exists(data_dir_.file("store.db"))) {
-    throw base::Error("start", options_.data_dir,
+    throw DamagedData("start", options_.data_dir,
                       "it has a checkpoint (store.db) but no log (wal/): what was answered last may be lost");
   }
   make_member_log(log_storage_, options_, base::system_random());

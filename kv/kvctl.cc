@@ -235,7 +235,11 @@ std::vector<base::Command> commands() {
       {{.name = "forever", .letter = 'f', .help = "go on until Ctrl-C"},
        {.name = "after-index", .value = "INDEX", .help = "changes after this index, also past ones", .fallback = "0"},
        recursive_option("watch all that is below as well")});
-  add("member", "list", "list the members of the cluster", 1, 1, kvctl_member, {});
+  add("member", "list | add NAME PEER-URLS | remove NAME|ID | replace NAME|ID",
+      "list the members of the cluster, add or remove one, or make room for a new one in the place of one that lost "
+      "its "
+      "data",
+      1, 3, kvctl_member, {});
   add("cluster-health", "", "ask every member whether it is well", 0, 0, kvctl_cluster_health, {});
   add("check", "", "verify the data of a member that does not run, and say what is wrong with it", 0, 0, check,
       {{.name = "data-dir", .value = "DIR", .help = "directory of the member's data; nothing in it is changed"}});

@@ -106,6 +106,18 @@ base::Json KvctlSession::get_path(const std::string& path) {
   return json;
 }
 
+base::Json KvctlSession::change(const std::string& method, const std::string& path, const std::string& body) {
+  base::HttpRequest request;
+  request.method = method;
+  request.target = path;
+  request.body = body;
+  if (!body.empty()) request.headers.set("Content-Type", "application/json");
+  base::HttpResponse response = send(request);
+  base::Json json = response.body.empty() ? base::Json() : parse_answer(response.body);
+  if (response.status >= 400) throw CommandFailed{kExitServerError, base::json_string(json, "message")};
+  return json;
+}
+
 void KvctlSession::watch(const std::string& key, bool recursive, std::uint64_t index,
                          const std::function<bool(const base::Json&)>& each) {
   bool more = true;

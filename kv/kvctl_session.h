@@ -29,6 +29,8 @@ class KvctlSession {
   base::Json call(const std::string& method, const std::string& key, const std::string& query,
                   const std::string& form = "");
   base::Json get_path(const std::string& path);
+  // A request that changes something beside the keys; `body` is JSON. Null where the answer has none.
+  base::Json change(const std::string& method, const std::string& path, const std::string& body);
 
   // Events at `key` (and below) from `index` on (0: from now), until `each` returns false.
   void watch(const std::string& key, bool recursive, std::uint64_t index,

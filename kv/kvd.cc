@@ -7,11 +7,15 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sqlite.h"
 #include "base/version.h"
+#include "kv/bootstrap_network.h"
 #include "kv/daemon.h"
 #include "kv/kvd_flags.h"
 #include "kv/kvd_options.h"
 #include "kv/members.h"
+#include "kv/rejoin.h"
+#include "kv/storage.h"
 
 namespace kv {
 
@@ -31,13 +35,26 @@ std::vector<std::string> environment() {
   return entries;
 }
 
+// Damaged data are left alone, unless the cluster has made room for this member as a new one.
+std::unique_ptr<Daemon> open_daemon(const KvdOptions& options) {
+  std::string damage;
+  try {
+    return std::make_unique<Daemon>(options);
+  } catch (const DamagedData& error) {
+    damage = error.what();
+  } catch (const base::DamagedDatabase& error) {
+    damage = error.what();
+  }
+  make_way_for_new_member(options, damage, *system_bootstrap_network(options));
+  return std::make_unique<Daemon>(options);
+}
+
 int run_kvd(const base::Invocation& invocation) {
   KvdOptions options = read_kvd_options(invocation, environment());
   base::set_log_level(options.log_level);
   for (const std::string& warning : options.warnings) base::log_warning("{}", warning);
   raise_descriptor_limit();
-  Daemon daemon(std::move(options));
-  return daemon.run();
+  return open_daemon(options)->run();
 }
 
 // Called as etcd, the four lines that scripts read: the etcd whose API this is, as a semantic version whose build

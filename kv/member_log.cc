@@ -43,7 +43,8 @@ std::vector<Member> members_in_first_entries(const std::vector<RaftEntry>& entri
 }
 
 std::vector<Member> members_of_existing_cluster(const KvdOptions& options) {
-  return plan_cluster(options, *system_bootstrap_network(options)).members;
+  const auto network = system_bootstrap_network(options);
+  return fetch_cluster(peer_urls_of_others(options, *network), *network).members;
 }
 
 }  // namespace kv

@@ -75,6 +75,7 @@ struct PeerSnapshotChunk {
 
   bool operator==(const PeerSnapshotChunk&) const = default;
 };
+inline constexpr std::uint64_t kNothingMore = UINT64_MAX;  // an offset: the rest of the stream is not needed
 struct PeerSnapshotAck {
   std::uint64_t stream = 0;
   std::uint64_t offset = 0;  // all before it is here

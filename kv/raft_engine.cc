@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "kv/proposal_entry.h"
+#include "kv/storage.h"
 
 namespace kv {
 
@@ -26,7 +27,8 @@ RaftEngine::RaftEngine(RaftEngineOptions options, Io io)
     : options_(options),
       io_(std::move(io)),
       core_(options.member_id, static_cast<std::uint32_t>(io_.random.next()), options.times),
-      origin_(io_.random.next() | 1) {}
+      origin_(io_.random.next() | 1),
+      reads_(origin_) {}
 
 std::uint64_t RaftEngine::now_ms() const {
   return static_cast<std::uint64_t>(
@@ -42,7 +44,7 @@ void RaftEngine::start(const RaftBase& applied) {
   const bool held = applied.index >= content.first_index && applied.index <= last;
   const bool same = held && entries[applied.index - content.first_index].term == applied.term;
   if (applied.index + 1 < content.first_index) {
-    throw base::Error(
+    throw DamagedData(
         "start", "the store",
         std::format("its checkpoint ends at entry {}, but the log begins at {}: one of the two is missing "
                     "or from another time",

@@ -149,7 +149,9 @@ void RaftEngine::deliver(std::uint64_t from, PeerProbeAck message) {
 }
 
 void RaftEngine::deliver(std::uint64_t from, PeerSnapshotAck message) {
-  senders_.acknowledged(from, message, now_ms());
+  if (!senders_.acknowledged(from, message, now_ms())) {
+    return send_snapshot(from, "has lost the beginning");
+  }
   for (PeerSnapshotChunk& piece : senders_.next(from, now_ms())) {
     io_.send(from, encode(PeerMessage(std::move(piece))));
   }
@@ -160,9 +162,11 @@ void RaftEngine::deliver(std::uint64_t from, const PeerSnapshotChunk& message) {
   if (message.base.index <= applied_ && !(fetching_state_ && from == seen_leader_)) {
     // What came through the log meanwhile is newer: nothing of it is needed any more.
     if (receiving_from(from)) receiver_.clear();
-    io_.send(from, encode(PeerMessage(PeerSnapshotAck{message.stream, UINT64_MAX})));
+    io_.send(from, encode(PeerMessage(PeerSnapshotAck{message.stream, kNothingMore})));
     return;
   }
+  // A state needs space too. The sender repeats what is not confirmed.
+  if (io_.journal.full()) return;
   snapshot_piece_ms_ = now_ms();
   if (auto ack = receiver_.take(from, message)) io_.send(from, encode(PeerMessage(*ack)));
   auto snapshot = receiver_.take_whole();

@@ -24,6 +24,10 @@ class ReadRounds {
     std::vector<Remote> remote = {};  // to be told the index; the local reads are kept here
   };
 
+  // `first`: sequences follow this one. Random, so that an answer to this member before a restart is no answer after
+  // it.
+  explicit ReadRounds(std::uint64_t first) : last_sequence_(first) {}
+
   void wait(std::uint64_t ticket) { waiting_.push_back(ticket); }
   bool idle() const { return waiting_.empty() && remote_waiting_.empty() && !round_ && !request_; }
 
@@ -68,7 +72,7 @@ class ReadRounds {
   std::optional<Round> round_;
   std::optional<Request> request_;
   std::multimap<std::uint64_t, std::uint64_t> ready_;  // index to ticket
-  std::uint64_t last_sequence_ = 0;
+  std::uint64_t last_sequence_;
 };
 
 }  // namespace kv

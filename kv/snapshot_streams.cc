@@ -41,10 +41,18 @@ std::vector<PeerSnapshotChunk> SnapshotSenders::next(std::uint64_t member, std::
 }
 
 // The last piece is empty, and acknowledged by what it would have been followed by.
-void SnapshotSenders::acknowledged(std::uint64_t member, const PeerSnapshotAck& ack, std::uint64_t now_ms) {
+bool SnapshotSenders::acknowledged(std::uint64_t member, const PeerSnapshotAck& ack, std::uint64_t now_ms) {
   auto at = streams_.find(member);
-  if (at == streams_.end() || at->second.id != ack.stream) return;
+  if (at == streams_.end() || at->second.id != ack.stream) return true;
+  if (ack.offset == kNothingMore) {
+    streams_.erase(at);
+    return true;
+  }
   Stream& stream = at->second;
+  if (!stream.window.empty() && ack.offset < stream.window.front().offset) {
+    streams_.erase(at);
+    return false;
+  }
   stream.answered_ms = now_ms;
   while (!stream.window.empty()) {
     const PeerSnapshotChunk& piece = stream.window.front();
@@ -52,6 +60,7 @@ void SnapshotSenders::acknowledged(std::uint64_t member, const PeerSnapshotAck& 
     stream.window.pop_front();
   }
   if (stream.ended && stream.window.empty()) streams_.erase(at);
+  return true;
 }
 
 std::vector<std::pair<std::uint64_t, PeerSnapshotChunk>> SnapshotSenders::to_repeat(std::uint64_t now_ms,
@@ -70,14 +79,16 @@ std::vector<std::pair<std::uint64_t, PeerSnapshotChunk>> SnapshotSenders::to_rep
 
 std::optional<PeerSnapshotAck> SnapshotReceiver::take(std::uint64_t from, const PeerSnapshotChunk& chunk) {
   // Its last acknowledgement was lost.
-  if (from == done_from_ && chunk.stream == done_stream_) return PeerSnapshotAck{chunk.stream, UINT64_MAX};
+  if (from == done_from_ && chunk.stream == done_stream_) return PeerSnapshotAck{chunk.stream, kNothingMore};
   if (chunk.offset == 0 && (from != from_ || chunk.stream != stream_)) {
     clear();
     from_ = from;
     stream_ = chunk.stream;
     snapshot_ = {from, chunk.term, chunk.base, {}};
   }
-  if (from != from_ || chunk.stream != stream_ || chunk.base != snapshot_.base) return std::nullopt;
+  // The beginning went with a process before this one.
+  if (from != from_ || chunk.stream != stream_) return PeerSnapshotAck{chunk.stream, 0};
+  if (chunk.base != snapshot_.base) return std::nullopt;
   std::string& state = snapshot_.state;
   if (chunk.offset == state.size() && !whole_) {
     if (chunk.data.size() > kMaxState - state.size() || base::crc32c(chunk.data, checksum_) != chunk.checksum) {

@@ -24,7 +24,9 @@ class SnapshotSenders {
   void begin(std::uint64_t member, std::uint64_t stream, std::uint64_t term, std::unique_ptr<SnapshotReader> reader);
   // The pieces to send now. Throws base::Error when the reader does.
   std::vector<PeerSnapshotChunk> next(std::uint64_t member, std::uint64_t now_ms);
-  void acknowledged(std::uint64_t member, const PeerSnapshotAck& ack, std::uint64_t now_ms);
+  // False when the member has lost what it had acknowledged (its process is another one): the stream has ended, and all
+  // has to be sent again.
+  bool acknowledged(std::uint64_t member, const PeerSnapshotAck& ack, std::uint64_t now_ms);
   // The pieces that were not acknowledged for this long, to be sent again. A stream without any answer for ten times as
   // long ends.
   std::vector<std::pair<std::uint64_t, PeerSnapshotChunk>> to_repeat(std::uint64_t now_ms, std::uint64_t after_ms);

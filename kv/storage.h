@@ -12,7 +12,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+
 namespace kv {
+
+// What was durable is not there as it was written: nothing may be served from what is left.
+struct DamagedData : base::Error {
+  using base::Error::Error;
+};
 
 struct StorageFull : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -31,8 +31,7 @@ std::vector<std::string> segment_names(Storage& storage) {
 }
 
 [[noreturn]] void damaged(const std::string& where, const std::string& reason) {
-  throw base::Error("read the log", where,
-                    reason + "; this member must be removed from the cluster and join it again as a new one");
+  throw DamagedData("read the log", where, reason);
 }
 
 // A whole frame of the segment behind `offset`, where the chain has ended: its place, or nothing.
@@ -64,6 +63,14 @@ bool Wal::exists(Storage& storage) {
   return !segment_names(storage).empty();
 }
 
+std::optional<WalIdentity> Wal::identity_in(Storage& storage) {
+  for (const std::string& name : segment_names(storage)) {
+    const auto header = decode_segment_header(storage.open(name)->read(0, SegmentHeader::kSize));
+    if (header) return WalIdentity{header->cluster_id, header->member_id};
+  }
+  return std::nullopt;
+}
+
 void Wal::create(Storage& storage, const WalIdentity& identity, base::Random& random, WalLimits limits) {
   assert(!exists(storage));
   SegmentHeader header{identity.cluster_id, identity.member_id, 1, random.next(), limits.first_segment};
@@ -86,7 +93,7 @@ Wal::~Wal() = default;
 
 void Wal::load() {
   const std::vector<std::string> names = segment_names(storage_);
-  if (names.empty()) throw base::Error("read the log", "its folder", "it has no segment");
+  if (names.empty()) throw DamagedData("read the log", "its folder", "it has no segment");
   for (const std::string& name : names) {
     file_ = storage_.open(name);
     const std::string bytes = file_->read(0, file_->size());

@@ -35,10 +35,12 @@ class Wal {
  public:
   // True when the storage has a log.
   static bool exists(Storage& storage);
+  // Whose log it is, as far as a segment's header can be read: for a log that is damaged.
+  static std::optional<WalIdentity> identity_in(Storage& storage);
   // An empty log. REQUIRES: !exists().
   static void create(Storage& storage, const WalIdentity& identity, base::Random& random, WalLimits limits = {});
 
-  // Reads the log and cuts a torn tail. Throws base::Error with file and offset for damage anywhere else.
+  // Reads the log and cuts a torn tail. Throws DamagedData with file and offset for damage anywhere else.
   // `storage` and `random` must outlive it.
   Wal(Storage& storage, base::Random& random, WalLimits limits = {});
   ~Wal();

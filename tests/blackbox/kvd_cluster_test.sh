@@ -194,6 +194,21 @@ test_members_come_and_go() {
   wait_until 30 removed
 }
 
+has_ended() { ! kill -0 "$1" 2>/dev/null; }
+
+# replace ENDPOINT NAME: the one command of the operator.
+replace() { applet kvctl --endpoints "$(url "$1")" member replace "$2"; }
+
+# rejoined NAME OLD-ID: it is back, under another id, with all that the others have; the old id never comes back.
+rejoined() {
+  wait_until 30 healthy a b c
+  [[ $(id_of a "$1") != "$2" ]] || fail "it has its old id again"
+  expect_eq "$(curl -s -m 5 "$(keys "$1")/k?quorum=true" | jq -r .node.value)" 1
+  wait_until 20 same_keys a b c
+  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' -XDELETE "$(url a)/v2/members/$2")" 410
+  expect_eq "$(curl -s "$(url a)/v2/members" | jq '.members | length')" 3
+}
+
 test_a_lost_disk_is_replaced_by_a_new_member() {
   start_cluster a b c
   curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
@@ -201,14 +216,95 @@ test_a_lost_disk_is_replaced_by_a_new_member() {
   id=$(id_of a c)
   kill -9 "${PIDS[c]}"
   rm -r "$TMP/c"
-  # Under its old name it would forget its vote: it does not start as a new cluster's member while the others know it.
-  wait_until 20 asked a '204|410' -XDELETE "$(url a)/v2/members/$id"
-  wait_until 20 asked a '"id":"[0-9a-f]+"' "$(url a)/v2/members" -H 'Content-Type: application/json' \
-    -d "{\"peerURLs\":[\"http://127.0.0.1:${PEER[c]}\"]}"
+  # Under its old id it would forget its votes: it says so, whatever it is told about the cluster's state.
+  member c
+  wait_until 20 has_ended "${PIDS[c]}"
   member c --initial-cluster-state existing
+  wait_until 20 has_ended "${PIDS[c]}"
+  expect_eq "$(grep -c "it is empty, but member $id with these peer URLs has run before: .kvctl member replace c." "$TMP/kvd-c.log")" 2
+  expect_match "$(replace a c)" "^Member c has ID [0-9a-f]+ now, in the place of $id\."
+  # Started as ever.
+  member c
+  rejoined c "$id"
+  # And again, with its new data.
+  stop_daemon "${PIDS[c]}"
+  member c
   wait_until 30 healthy a b c
-  expect_eq "$(curl -s -m 5 "$(keys c)/k?quorum=true" | jq -r .node.value)" 1
-  wait_until 20 same_keys a b c
+}
+
+# damage NAME: a byte of the log's first frames, with whole ones behind it. The member must be down.
+damage() { printf x | dd of="$TMP/$1/wal/0000000000000001.wal" bs=1 seek=110 conv=notrunc status=none; }
+
+test_a_damaged_log_is_replaced_by_one_command() {
+  start_cluster a b c
+  curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
+  wait_until 10 same_keys a b c
+  local id
+  id=$(id_of a c)
+  kill -9 "${PIDS[c]}"
+  damage c
+  member c
+  wait_until 20 has_ended "${PIDS[c]}"
+  grep -q '0000000000000001.wal at [0-9]*: the frame there is damaged.*; .kvctl member replace c. makes room' "$TMP/kvd-c.log" ||
+    fail "it does not say what to do: $(tail -n 2 "$TMP/kvd-c.log")"
+  [[ -e $TMP/c/wal/0000000000000001.wal ]] || fail "it touched the damaged data"
+  replace b c
+  member c
+  rejoined c "$id"
+  compgen -G "$TMP/c/damaged-*/wal/0000000000000001.wal" >/dev/null || fail "the damaged log is not kept"
+}
+
+test_a_damaged_checkpoint_is_replaced_by_one_command() {
+  start_cluster a b c
+  curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
+  wait_until 10 same_keys a b c
+  local id
+  id=$(id_of a c)
+  stop_daemon "${PIDS[c]}"
+  echo garbage >"$TMP/c/store.db"
+  member c
+  wait_until 20 has_ended "${PIDS[c]}"
+  grep -q 'store.db: file is not a database; .kvctl member replace c. makes room' "$TMP/kvd-c.log" ||
+    fail "it does not say what to do: $(tail -n 2 "$TMP/kvd-c.log")"
+  replace a c
+  member c
+  rejoined c "$id"
+}
+
+test_replace_refuses_what_would_cost_something() {
+  start_cluster a b c
+  local before
+  before=$(curl -s "$(url a)/v2/members")
+  expect_match "$(expect_fail 4 replace a nobody 2>&1)" "^Error:  no member is called 'nobody' \(there are: [abc], [abc], [abc]\)$"
+  expect_match "$(expect_fail 4 replace a b 2>&1)" "^Error:  member b is well: it answers on $(url b)\. Nothing was changed$"
+  kill -9 "${PIDS[b]}" "${PIDS[c]}"
+  expect_match "$(expect_fail 4 replace a c 2>&1)" '^Error:  the cluster has no majority now\. Nothing was changed$'
+  expect_match "$(expect_fail 4 replace c a 2>&1)" '^Error:  client: etcd cluster is unavailable'
+  member b
+  wait_until 30 healthy a b
+  expect_eq "$(curl -s "$(url a)/v2/members")" "$before" "members"
+  local line
+  for line in '' 'replace' 'replace a b' 'list x' 'add x' 'remove' 'rename a'; do
+    # shellcheck disable=SC2086 # words
+    expect_fail 2 applet kvctl --endpoints "$(url a)" member $line 2>/dev/null
+  done
+  expect_match "$(expect_fail 2 applet kvctl member rename a 2>&1)" "unknown command 'rename' \(there are: list, add, remove, replace\)"
+}
+
+test_members_by_kvctl() {
+  start_cluster a b c
+  local text
+  text=$(applet kvctl --endpoints "$(url a)" member add d http://127.0.0.1:1,http://127.0.0.1:2)
+  expect_match "$text" '^Added member named d with ID [0-9a-f]+ to cluster
+
+ETCD_NAME="d"
+ETCD_INITIAL_CLUSTER="([a-d]=http://127.0.0.1:[0-9]+,?){5}"
+ETCD_INITIAL_CLUSTER_STATE="existing"$'
+  expect_match "$(expect_fail 4 applet kvctl --endpoints "$(url a)" member add e http://127.0.0.1:1 2>&1)" 'exist'
+  local id
+  id=$(sed -n 's/.*with ID \([0-9a-f]*\) .*/\1/p' <<<"$text")
+  expect_eq "$(applet kvctl --endpoints "$(url a)" member remove "$id")" "Removed member $id from cluster"
+  expect_eq "$(applet kvctl --endpoints "$(url a)" member list | wc -l)" 3
 }
 
 test_a_removal_that_would_cost_the_quorum_is_refused() {

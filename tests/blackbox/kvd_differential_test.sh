@@ -25,7 +25,7 @@ test_random_requests_to_three_members() {
   need_etcd
   start_etcd
   start_kvd_members 3
-  differential --etcd "$ETCD_URL" --kvd "$KVD_URLS" --requests "$((${REQUESTS:-20000} / 4))" ${SEED:+--seed "$SEED"}
+  differential --etcd "$ETCD_URL" --kvd "$KVD_URLS" --requests "${REQUESTS:-20000}" ${SEED:+--seed "$SEED"}
 }
 
 test_each_listed_difference_is_there() {
