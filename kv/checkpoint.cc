@@ -1,6 +1,7 @@
 #include "kv/checkpoint.h"
 
 #include <algorithm>
+#include <format>
 #include <optional>
 
 #include "base/error.h"
@@ -92,6 +93,10 @@ bool Checkpoint::save(const StoreChanges& changes, const RaftBase& base) {
     throw;
   }
   return true;
+}
+
+void Checkpoint::limit_pages(std::int64_t pages) {
+  database_.execute(std::format("PRAGMA max_page_count={}", pages));
 }
 
 void Checkpoint::replace(const StoreImage& image, const RaftBase& base) {

@@ -27,6 +27,8 @@ class Checkpoint {
   // Durable when it returns. False when the disk is full: nothing was written. Other errors throw base::Error.
   // `base` is where changes.position is in the log.
   bool save(const StoreChanges& changes, const RaftBase& base);
+  // Of 4 KiB: a save that needs more finds the disk full.
+  void limit_pages(std::int64_t pages);
   // Puts another state into the place of this one. Throws base::Error, also when the disk is full.
   void replace(const StoreImage& image, const RaftBase& base);
 
