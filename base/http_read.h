@@ -7,6 +7,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <string>
+
+#include "base/http.h"
 
 namespace base {
 
@@ -48,6 +51,18 @@ boost::asio::awaitable<void> read_request_message(Stream& stream, boost::beast::
     }
     if (error) co_return;
   }
+}
+
+// A whole message as handlers see it. `peer`: who sent it.
+inline HttpRequest to_request(const boost::beast::http::request<boost::beast::http::string_body>& message,
+                              const std::string& peer) {
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  for (const auto& field : message) request.headers.add(field.name_string(), field.value());
+  request.body = message.body();
+  request.peer = peer;
+  return request;
 }
 
 }  // namespace base

@@ -39,16 +39,6 @@ class Connection;
 constexpr std::chrono::milliseconds kGoodbyeTime{1000};
 constexpr std::size_t kWriteBytes = 64 * 1024;
 
-HttpRequest to_request(const beast::http::request<beast::http::string_body>& message, const std::string& peer) {
-  HttpRequest request;
-  request.method = std::string(message.method_string());
-  request.target = std::string(message.target());
-  for (const auto& field : message) request.headers.add(field.name_string(), field.value());
-  request.body = message.body();
-  request.peer = peer;
-  return request;
-}
-
 }  // namespace
 
 struct HttpServer::State {

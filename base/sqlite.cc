@@ -65,6 +65,7 @@ bool Statement::step() {
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
+  database_->last_failure_ = result;
   const std::string reason = sqlite3_errmsg(database_->handle());  // the reset below forgets it
   sqlite3_reset(statement_);
   fail_with(result & 0xff, "use", database_->path(), reason);
@@ -137,7 +138,10 @@ Database::~Database() {
 }
 
 void Database::execute(const std::string& sql) {
-  if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(database_, "use", path_);
+  const int result = sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr);
+  if (result == SQLITE_OK) return;
+  last_failure_ = result;
+  fail(database_, "use", path_);
 }
 
 Transaction::Transaction(Database& database) : database_(database) {

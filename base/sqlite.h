@@ -60,11 +60,17 @@ class Database {
 
   void execute(const std::string& sql);
   sqlite3* handle() { return database_; }
+  // SQLite's result code of the last step or execute() that failed, 0: none has. SQLite itself forgets it as soon as
+  // another statement is finalised.
+  int last_failure() const { return last_failure_; }
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
   sqlite3* database_ = nullptr;
+  int last_failure_ = 0;
+
+  friend class Statement;
 };
 
 // BEGIN IMMEDIATE … COMMIT; rolls back unless commit() was called.

@@ -1,6 +1,7 @@
 #include "kv/checkpoint.h"
 
 #include <algorithm>
+#include <format>
 #include <optional>
 
 #include "base/error.h"
@@ -13,9 +14,7 @@ namespace kv {
 namespace {
 
 Complain refuse(const base::Database& database) {
-  return [path = database.path()](const std::string& problem) {
-    throw DamagedData("read", path, problem);
-  };
+  return [path = database.path()](const std::string& problem) { throw DamagedData("read", path, problem); };
 }
 
 // A row that goes or is replaced leaves the sum.
@@ -91,6 +90,10 @@ bool Checkpoint::save(std::span<const StoreChanges> changes, const RaftBase& bas
     throw;
   }
   return true;
+}
+
+void Checkpoint::limit_pages(std::int64_t pages) {
+  database_.execute(std::format("PRAGMA max_page_count={}", pages));
 }
 
 void Checkpoint::replace(const StoreImage& image, const RaftBase& base) {

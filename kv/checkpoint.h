@@ -31,6 +31,8 @@ class Checkpoint {
   // Applies changes one after the other; durable when it returns. False when the disk is full: nothing was written.
   // Other errors throw base::Error. `base` is where the last position is in the log. REQUIRES: not empty.
   bool save(std::span<const StoreChanges> changes, const RaftBase& base);
+  // Of 4 KiB: a save that needs more finds the disk full.
+  void limit_pages(std::int64_t pages);
   // Puts another state into the place of this one. Throws base::Error, also when the disk is full.
   void replace(const StoreImage& image, const RaftBase& base);
 

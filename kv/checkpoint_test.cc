@@ -134,6 +134,31 @@ TEST_CASE("checkpoint: a file of another version is refused") {
   CHECK_THROWS_WITH_AS(kv::Checkpoint(path, kMember), doctest::Contains("version 1"), base::Error);
 }
 
+TEST_CASE("checkpoint: a full disk is no error, and nothing of the save is kept") {
+  base::TempDir dir;
+  kv::Checkpoint checkpoint(dir.path() + "/store.db", kMember);
+  kv::Store store;
+  store.apply({.key = "/1/a", .value = "v"}, 1, 2);
+  store.apply({.key = "/1/gone", .value = "v"}, 2, 2);
+  REQUIRE(checkpoint.save(std::vector{store.take_changes()}, base_at(store)));
+  const std::uint64_t digest = store.digest();
+  // What is removed and replaced comes before what does not fit in.
+  store.apply({.operation = kv::Operation::kDelete, .key = "/1/gone"}, 3, 2);
+  store.apply({.key = "/1/a", .value = "w"}, 4, 2);
+  store.apply({.key = "/1/large", .value = std::string(1'000'000, 'x')}, 5, 2);
+  const kv::StoreChanges changes = store.take_changes();
+  const kv::RaftBase base = base_at(store);
+  checkpoint.limit_pages(20);
+  CHECK_FALSE(checkpoint.save(std::span(&changes, 1), base));
+  kv::Store loaded;
+  loaded.restore(checkpoint.load());
+  CHECK(loaded.digest() == digest);
+  checkpoint.limit_pages(10'000);
+  CHECK(checkpoint.save(std::span(&changes, 1), base));
+  loaded.restore(checkpoint.load());
+  CHECK(loaded.digest() == store.digest());
+}
+
 TEST_CASE("checkpoint: one of another member is refused") {
   base::TempDir dir;
   std::string path = dir.path() + "/store.db";

@@ -51,7 +51,7 @@ void write_fact(base::Database& database, std::string_view name, std::uint64_t v
 }
 
 bool disk_is_full(base::Database& database) {
-  return (sqlite3_errcode(database.handle()) & 0xff) == SQLITE_FULL;
+  return (database.last_failure() & 0xff) == SQLITE_FULL;
 }
 
 }  // namespace kv
