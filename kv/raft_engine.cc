@@ -153,6 +153,7 @@ void RaftEngine::leadership_changed() {
                                    : std::format("{:x} leads", seen_leader_));
   told_commit_.clear();
   senders_.clear();
+  offered_.clear();
   receiver_.clear();
   reads_.leadership_changed();
   if (led && !leads) {
@@ -186,7 +187,7 @@ std::size_t RaftEngine::voters() const {
 
 void RaftEngine::schedule() {
   std::uint64_t at = core_.next_timeout(now_ms());
-  if (!reads_.idle() || !senders_.idle() || !pending_.empty() || handed_over_) {
+  if (!reads_.idle() || !senders_.idle() || !offered_.empty() || !pending_.empty() || handed_over_) {
     at = std::min(at, now_ms() + kHousekeepingMs);
   }
   io_.wake_at(base::Clock::Time(std::chrono::milliseconds(at)));
@@ -212,6 +213,7 @@ void RaftEngine::housekeeping() {
     for (auto& [member, piece] : senders_.to_repeat(now, kRepeatSnapshotMs)) {
       io_.send(member, encode(PeerMessage(std::move(piece))));
     }
+    give_up_snapshots();
     reconcile_members();
   } else if (seen_leader_ != 0) {
     auto sequence = reads_.request_to_repeat(now, options_.times.heartbeat_ms);

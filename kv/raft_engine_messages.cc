@@ -8,6 +8,10 @@
 
 namespace kv {
 
+namespace {
+constexpr std::uint64_t kAnswerMs = 500;  // for a member to say that it has the snapshot whose last piece it has
+}
+
 // --- messages out
 
 void RaftEngine::send_raft(RaftMessage message) {
@@ -15,6 +19,7 @@ void RaftEngine::send_raft(RaftMessage message) {
     case MessageKind::kAppend:
       return send_append(std::move(message));
     case MessageKind::kInstallSnapshot: {
+      offered_[message.peer] = {.index = message.index};
       if (senders_.busy(message.peer)) return;
       std::unique_ptr<SnapshotReader> reader = io_.host.open_snapshot();
       if (!reader) return;
@@ -83,6 +88,26 @@ void RaftEngine::tell_commit() {
   }
 }
 
+// The core sends nothing else to a member until that has the snapshot, or for ten minutes: it must be told when a stream
+// came to nothing, or when the member's word that it has the snapshot was lost. As a rejection of the snapshot itself,
+// after which it asks where the member is.
+void RaftEngine::give_up_snapshots() {
+  const std::uint64_t now = now_ms();
+  std::vector<RaftMessage> rejections;
+  for (auto& [member, offered] : offered_) {
+    if (senders_.busy(member) || offered.ended_ms == 0) {
+      offered.ended_ms = senders_.busy(member) ? 0 : now;
+    } else if (now >= offered.ended_ms + kAnswerMs) {
+      RaftMessage rejection{.kind = MessageKind::kAppendResult, .peer = member, .term = core_.term()};
+      rejection.rejected = offered.index;
+      if (core_.match_index(member) < offered.index) rejections.push_back(rejection);
+      offered.index = 0;
+    }
+  }
+  std::erase_if(offered_, [](const auto& one) { return one.second.index == 0; });
+  for (const RaftMessage& rejection : rejections) carry_out(core_.receive(now, rejection), {});
+}
+
 // --- messages in
 
 void RaftEngine::receive(std::uint64_t from, std::string_view bytes) {
@@ -143,7 +168,12 @@ void RaftEngine::deliver(std::uint64_t from, PeerSnapshotAck message) {
 }
 
 void RaftEngine::deliver(std::uint64_t from, const PeerSnapshotChunk& message) {
-  if (message.term < core_.term() || message.base.index <= applied_) return;
+  if (message.term < core_.term()) return;
+  // An earlier process installed it and ended before the leader heard of it: the core says so.
+  if (message.base.index <= applied_) {
+    io_.send(from, encode(PeerMessage(PeerSnapshotAck{message.stream, UINT64_MAX})));
+    return carry_out(core_.receive_snapshot(now_ms(), from, message.term, message.base), {});
+  }
   if (auto ack = receiver_.take(from, message)) io_.send(from, encode(PeerMessage(*ack)));
   if (auto snapshot = receiver_.take_whole()) install(*snapshot);
 }

@@ -46,6 +46,12 @@ void SnapshotSenders::acknowledged(std::uint64_t member, const PeerSnapshotAck& 
   if (at == streams_.end() || at->second.id != ack.stream) return;
   Stream& stream = at->second;
   stream.answered_ms = now_ms;
+  // The receiver has less than it had: it is another process, which knows nothing of this stream.
+  if (ack.offset < stream.acknowledged) {
+    streams_.erase(at);
+    return;
+  }
+  stream.acknowledged = ack.offset;
   while (!stream.window.empty()) {
     const PeerSnapshotChunk& piece = stream.window.front();
     if (piece.offset + piece.data.size() + (piece.last ? 1 : 0) > ack.offset) break;
@@ -77,7 +83,8 @@ std::optional<PeerSnapshotAck> SnapshotReceiver::take(std::uint64_t from, const 
     stream_ = chunk.stream;
     snapshot_ = {from, chunk.term, chunk.base, {}};
   }
-  if (from != from_ || chunk.stream != stream_ || chunk.base != snapshot_.base) return std::nullopt;
+  if (from != from_ || chunk.stream != stream_) return PeerSnapshotAck{chunk.stream, 0};
+  if (chunk.base != snapshot_.base) return std::nullopt;
   std::string& state = snapshot_.state;
   if (chunk.offset == state.size() && !whole_) {
     if (chunk.data.size() > kMaxState - state.size() || base::crc32c(chunk.data, checksum_) != chunk.checksum) {

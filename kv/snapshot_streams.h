@@ -24,6 +24,7 @@ class SnapshotSenders {
   void begin(std::uint64_t member, std::uint64_t stream, std::uint64_t term, std::unique_ptr<SnapshotReader> reader);
   // The pieces to send now. Throws base::Error when the reader does.
   std::vector<PeerSnapshotChunk> next(std::uint64_t member, std::uint64_t now_ms);
+  // A stream that its receiver does not know any more ends.
   void acknowledged(std::uint64_t member, const PeerSnapshotAck& ack, std::uint64_t now_ms);
   // The pieces that were not acknowledged for this long, to be sent again. A stream without any answer for ten times as
   // long ends.
@@ -37,6 +38,7 @@ class SnapshotSenders {
     std::unique_ptr<SnapshotReader> reader;
     std::deque<PeerSnapshotChunk> window = {};  // sent, not acknowledged
     std::uint64_t offset = 0;                   // of the next piece
+    std::uint64_t acknowledged = 0;             // bytes
     std::uint32_t checksum = 0;
     bool ended = false;  // the reader has nothing more
     std::uint64_t sent_ms = 0;
@@ -59,7 +61,8 @@ class SnapshotReceiver {
 
   // Who sends one, 0: nobody.
   std::uint64_t sender() const { return from_; }
-  // Takes a piece and tells how far it has come; nothing for a piece that cannot be used.
+  // Takes a piece and tells how far it has come, 0 for a stream whose beginning was not here; nothing for a piece that
+  // cannot be used.
   std::optional<PeerSnapshotAck> take(std::uint64_t from, const PeerSnapshotChunk& chunk);
   // The whole, once, when the last piece has come.
   std::optional<ReceivedSnapshot> take_whole();
