@@ -188,13 +188,16 @@ std::size_t RaftEngine::voters() const {
 void RaftEngine::schedule() {
   std::uint64_t at = core_.next_timeout(now_ms());
   if (!reads_.idle() || !senders_.idle() || !offered_.empty() || !pending_.empty() || handed_over_) {
-    at = std::min(at, now_ms() + kHousekeepingMs);
+    // Every step comes here: the time that was set once stays, or under load it would never come.
+    if (housekeeping_ms_ == 0) housekeeping_ms_ = now_ms() + kHousekeepingMs;
+    at = std::min(at, housekeeping_ms_);
   }
   io_.wake_at(base::Clock::Time(std::chrono::milliseconds(at)));
 }
 
 void RaftEngine::timer() {
   if (now_ms() >= core_.next_timeout(now_ms() - 1)) carry_out(core_.timed_out(now_ms()), {});
+  housekeeping_ms_ = 0;
   housekeeping();
   schedule();
 }

@@ -169,7 +169,8 @@ class RaftEngine : public Engine {
   std::vector<std::uint64_t> desired_;
   std::function<void()> handed_over_;
   std::uint64_t transfer_asked_ms_ = 0;
-  std::uint64_t led_until_ms_ = 0;  // leadership was given away then
+  std::uint64_t led_until_ms_ = 0;     // leadership was given away then
+  std::uint64_t housekeeping_ms_ = 0;  // when it is due; 0: not asked for
 };
 
 }  // namespace kv

@@ -116,6 +116,12 @@ build_simulator() {
   done
 }
 
+# What judges the histories of simulated and real members: the optimised build.
+build_history_checker() {
+  [[ -e out/release/build.ninja ]] || run_logged "configuring release" "$LOGS/configure-release.log" cmake --preset release || return 1
+  run_logged "building the checker of histories" "$LOGS/build-history.log" ninja -C out/release kv_history
+}
+
 # --- shell tests -------------------------------------------------------------------------------------------------
 
 # The names of the file's tests that are asked for, without the file's own: "put_then_get".
@@ -239,6 +245,7 @@ main() {
   ! wants_tier asan || unit_tier asan asan
   if wants_tier sim; then
     build_step "the simulator" build_simulator || true
+    build_step "the checker of histories" build_history_checker || rm -f out/release/kv_history
     shell_tier sim 1 tests/sim/sim_test.sh
   fi
   for tier in blackbox lab vm; do
@@ -253,6 +260,7 @@ main() {
     fi
     # The tests themselves have no network. Without it those that compare with etcd say that they are skipped.
     [[ $tier != blackbox ]] || tools/oracle.sh ensure || true
+    [[ $tier != lab ]] || build_step "the checker of histories" build_history_checker || rm -f out/release/kv_history
     # shellcheck disable=SC2046 # names without spaces
     shell_tier "$tier" "$([[ $tier == blackbox ]] && echo "$jobs" || echo 1)" $(tier_files "$tier")
   done
