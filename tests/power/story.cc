@@ -153,7 +153,11 @@ bool Story::is_as_written(Member& member) {
   while (true) {
     std::string why;
     if (auto seen = member.look(ledger_->settled_index(), why)) {
-      ledger_->compare(*seen, members_.size() == 1);
+      try {
+        ledger_->compare(*seen, members_.size() == 1);
+      } catch (const Violation& violation) {
+        throw Violation(std::format("member {}: {}{}", member.name(), violation.what(), logs()));
+      }
       ++counts_.lives_compared;
       return true;
     }
@@ -290,7 +294,7 @@ void Story::lag(Member& member) {
     if (now() - begin > kPatience) throw Violation("a majority does not take writes");
   }
   load_->shape(200, milliseconds(20));
-  load_->run_for(milliseconds(2200));
+  load_->run_for(milliseconds(1500));
   for (int i = 0; i < 3; ++i) {
     CutPlan plan{.step = 20 + below(i == 2 ? 1'000'000 : 4000), .any_part = false, .part = Part::kStoreWal};
     plan.moment = static_cast<Moment>(below(3));
