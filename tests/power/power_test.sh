@@ -24,13 +24,13 @@ test_500_cuts_lose_nothing() {
 # lie WHAT: with syncs that do nothing something must be found.
 lie() {
   local text
-  text=$(expect_fail 1 power --seed 1 --cuts 200 --stories 10 --lie "$1")
+  text=$(expect_fail 1 power --seed 1 --cuts 80 --stories 4 --lie "$1")
   expect_match "$text" "FAIL seed 1, story [0-9]+"
-  echo "$text" | cut -c1-300
+  echo "$text"
 }
 
 test_a_log_that_is_not_synced_is_found() {
-  expect_match "$(lie log)" "lost: write [0-9]+ was answered"
+  expect_match "$(lie log)" "lost: write [0-9]+ was answered|the frame there is damaged"
 }
 test_a_database_that_is_not_synced_is_found() { lie store; }
 test_directories_that_are_not_synced_are_found() { lie names; }

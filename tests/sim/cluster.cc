@@ -47,8 +47,10 @@ void Cluster::choose_faults() {
              .full_disk = some(5),
              .failed_sync = some(3),
              .lost_disk = some(3),
+             .bit_rot = 0,
              .transfer = some(10),
              .members = some(8)};
+  faults_.bit_rot = some(3);  // drawn last: the seeds of before stay what they were
 }
 
 Node& Cluster::add_node(std::uint64_t id) {
@@ -230,7 +232,8 @@ void Cluster::something_goes_wrong() {
     world_.after(3 * kSecond, stop);
   }
   if (world_.chance(faults_.members)) change_members();
-  if (world_.chance(faults_.lost_disk) && !changing_) return replace(*node);
+  if (world_.chance(faults_.lost_disk) && !changing_ && can_spare_one()) return replace(*node);
+  if (faults_.bit_rot > 0 && world_.chance(faults_.bit_rot) && !changing_ && can_spare_one()) return rot(*node);
   if (world_.chance(faults_.crash)) crash(*node);
 }
 
@@ -251,12 +254,32 @@ void Cluster::crash(Node& node) {
   });
 }
 
+// There is a quorum without it, or the cluster is gone for good.
+bool Cluster::can_spare_one() const {
+  const auto up = std::ranges::count_if(members_, [this](std::uint64_t id) { return nodes_.at(id)->up(); });
+  return members_.size() >= 3 && static_cast<std::size_t>(up) == members_.size() && voters() == members_.size();
+}
+
+// Bits of a disk change while its member is down. It starts with all that it had, or says what is damaged and where, and
+// is replaced as one whose disk is lost.
+void Cluster::rot(Node& node) {
+  const std::uint64_t id = node.id();
+  node.crash(false);
+  const std::string where = node.rot();
+  if (gone_.insert(id).second) ++report_.crashes;
+  node.boot();
+  gone_.erase(id);
+  world_.trace(std::format("bits of {} change at {}: {}", id, where, node.up() ? "no matter" : node.failure()));
+  if (node.up()) return watch(node);
+  if (!node.failure().contains(".wal") || !node.failure().contains("must be removed from the cluster")) {
+    throw Violation(std::format("member {} does not say what is damaged: {}", id, node.failure()));
+  }
+  ++report_.rotten;
+  replace(node);
+}
+
 // A member whose disk is gone never comes back under its name: it could vote twice. Another one takes its place.
 void Cluster::replace(Node& node) {
-  // With a quorum that does not need it, or the cluster is gone for good.
-  std::size_t up = static_cast<std::size_t>(
-      std::ranges::count_if(members_, [this](std::uint64_t id) { return nodes_.at(id)->up(); }));
-  if (members_.size() < 3 || up < members_.size() || voters() < members_.size()) return;
   changing_ = true;
   ++report_.changes;
   const std::uint64_t old = node.id();

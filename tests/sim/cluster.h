@@ -28,6 +28,7 @@ struct Faults {
   std::uint64_t full_disk = 0;
   std::uint64_t failed_sync = 0;
   std::uint64_t lost_disk = 0;
+  std::uint64_t bit_rot = 0;
   std::uint64_t transfer = 0;
   std::uint64_t members = 0;  // one more, one less
 };
@@ -40,6 +41,7 @@ struct Report {
   std::uint64_t crashes = 0;
   std::uint64_t undecided = 0;  // keys whose calls were too many to decide on
   std::uint64_t changes = 0;    // of members
+  std::uint64_t rotten = 0;     // disks whose damage was found
 };
 
 inline constexpr Nanoseconds kMaxSkew = 20 * kMillisecond;  // of a member's wall clock, either way
@@ -69,7 +71,9 @@ class Cluster {
 
   void something_goes_wrong();
   void crash(Node& node);
+  bool can_spare_one() const;
   void replace(Node& node);
+  void rot(Node& node);
   void change_members();
   std::size_t voters() const;
   void write_until_done(const kv::Command& command, const std::function<void()>& then);

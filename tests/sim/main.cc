@@ -76,6 +76,7 @@ bool run_seed(std::uint64_t seed, const Options& options, sim::Report& sum) {
     sum.terms += report.terms;
     sum.crashes += report.crashes;
     sum.changes += report.changes;
+    sum.rotten += report.rotten;
     sum.undecided += report.undecided;
     return true;
   } catch (const std::exception& violation) {
@@ -104,10 +105,9 @@ int main(int argc, char** argv) {
   }
   const std::string line = std::format(
       "{} seeds from {} in {:.0f} s: {} steps, {} calls ({} answered, {} keys undecided), {} terms, {} crashes, {} "
-      "changes of "
-      "members: {} failed\n",
+      "changes of members, {} rotten disks: {} failed\n",
       runs, options.seed, elapsed(), sum.steps, sum.calls, sum.answered, sum.undecided, sum.terms, sum.crashes,
-      sum.changes, failed);
+      sum.changes, sum.rotten, failed);
   std::fputs(line.c_str(), stdout);
   return failed == 0 ? 0 : 1;
 }
