@@ -24,7 +24,7 @@ void handle(const base::HttpRequest& request, const std::shared_ptr<base::HttpRe
   auto path = kv::unescape_path(request.raw_path());
   if (!path) return reply->send({400, {}, ""});
   const std::string clean = kv::clean_url_path(*path);
-  if (clean.starts_with("/v2/keys")) {
+  if (clean == "/v2/keys" || clean.starts_with("/v2/keys/")) {
     auto parsed = kv::parse_v2_request(request, clean, 1'000'000'000);
     if (std::holds_alternative<kv::StoreError>(parsed)) return reply->send({400, {}, "error\n"});
   }

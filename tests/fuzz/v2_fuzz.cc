@@ -21,8 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)form.boolean(name);
   }
   auto path = kv::unescape_path(request.raw_path());
-  if (!path || !path->starts_with("/v2/keys")) return 0;
-  auto parsed = kv::parse_v2_request(request, kv::clean_url_path(*path), 1'700'000'000'000'000'000);
+  if (!path) return 0;
+  const std::string clean = kv::clean_url_path(*path);
+  if (clean != "/v2/keys" && !clean.starts_with("/v2/keys/")) return 0;
+  auto parsed = kv::parse_v2_request(request, clean, 1'700'000'000'000'000'000);
   const auto* accepted = std::get_if<kv::V2Request>(&parsed);
   if (accepted == nullptr) return 0;
   fuzz::must(accepted->key.starts_with(kv::kKeysPrefix), "a client's key is below the keys");

@@ -60,7 +60,7 @@ class Cluster {
     std::map<std::string, std::string> last_seen = {};
   };
 
-  void choose_faults();
+  void choose_faults(std::uint64_t seed);
   Node& add_node(std::uint64_t id);
   void send(std::uint64_t from, std::uint64_t to, const std::string& message);
   void break_connection(std::uint64_t from, std::uint64_t to);

@@ -278,6 +278,7 @@ std::string Node::rot() {
       next += frame->size;
     }
   }
+  disk_.fail_next_write = false;
   const std::size_t at = world_.random().below(end);
   const char changed = static_cast<char>(bytes[at] ^ static_cast<char>(1U << world_.random().below(8)));
   file->write_durably(at, std::string(1, changed));
