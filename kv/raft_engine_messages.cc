@@ -93,6 +93,10 @@ void RaftEngine::tell_commit() {
 // after which it asks where the member is.
 void RaftEngine::give_up_snapshots() {
   const std::uint64_t now = now_ms();
+  const RaftConfiguration configuration = core_.configuration();
+  std::erase_if(offered_, [&](const auto& one) {
+    return std::ranges::find(configuration, one.first, &RaftServer::id) == configuration.end();
+  });
   std::vector<RaftMessage> rejections;
   for (auto& [member, offered] : offered_) {
     if (senders_.busy(member) || offered.ended_ms == 0) {

@@ -1,5 +1,7 @@
 // kv_sim: whole clusters of the store on simulated time, disks and networks.
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -91,8 +93,15 @@ bool run_seed(std::uint64_t seed, const Options& options, sim::Report& sum) {
 
 }  // namespace
 
+// The checker of histories goes as deep as a key has calls.
+void allow_deep_recursion() {
+  const rlimit limit{120UL * 1024 * 1024, 120UL * 1024 * 1024};  // bytes; there is room for so much below the mappings
+  ::setrlimit(RLIMIT_STACK, &limit);
+}
+
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
+  allow_deep_recursion();
   base::set_log_level(options.trace ? base::LogLevel::kDebug : base::LogLevel::kError);
   const auto start = std::chrono::steady_clock::now();
   auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
