@@ -88,9 +88,9 @@ void RaftEngine::tell_commit() {
   }
 }
 
-// The core sends nothing else to a member until that has the snapshot, or for ten minutes: it must be told when a stream
-// came to nothing, or when the member's word that it has the snapshot was lost. As a rejection of the snapshot itself,
-// after which it asks where the member is.
+// The core sends nothing else to a member until that has the snapshot, or for ten minutes: it must be told when a
+// stream came to nothing, or when the member's word that it has the snapshot was lost. As a rejection of the snapshot
+// itself, after which it asks where the member is.
 void RaftEngine::give_up_snapshots() {
   const std::uint64_t now = now_ms();
   const RaftConfiguration configuration = core_.configuration();

@@ -1,7 +1,7 @@
 #pragma once
 // What the targets share. A target is a function of bytes that must not crash, hang or break a bound, whatever they
-// are: libFuzzer calls LLVMFuzzerTestOneInput (llvm.org/docs/LibFuzzer.html). Errors that the code under test throws for
-// bad input are what is wanted; a broken property aborts.
+// are: libFuzzer calls LLVMFuzzerTestOneInput (llvm.org/docs/LibFuzzer.html). Errors that the code under test throws
+// for bad input are what is wanted; a broken property aborts.
 
 #include <cstddef>
 #include <cstdint>

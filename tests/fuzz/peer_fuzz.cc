@@ -1,5 +1,5 @@
-// What another member sends: the frames of its stream, and a message by itself. A message that is taken has bytes of its
-// own again, which mean the same.
+// What another member sends: the frames of its stream, and a message by itself. A message that is taken has bytes of
+// its own again, which mean the same.
 
 #include "base/error.h"
 #include "fuzz.h"

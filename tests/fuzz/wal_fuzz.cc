@@ -1,7 +1,7 @@
-// A write-ahead log of any content. Its checksums are made good, or nothing would come past them: the input is a list of
-// frames (kind, index, size of the payload, each a byte, then the payload), '/' for the next segment, and behind an '!'
-// what is then changed in the bytes (segment, two bytes of place, new byte). A log that opens takes another entry, and
-// has it when it is opened again.
+// A write-ahead log of any content. Its checksums are made good, or nothing would come past them: the input is a list
+// of frames (kind, index, size of the payload, each a byte, then the payload), '/' for the next segment, and behind an
+// '!' what is then changed in the bytes (segment, two bytes of place, new byte). A log that opens takes another entry,
+// and has it when it is opened again.
 
 #include <format>
 

@@ -28,7 +28,8 @@ std::string Ledger::value(std::uint64_t number) const {
 void Ledger::answered(std::uint64_t number, std::uint64_t index) {
   ++acknowledged_;
   auto [known, fresh] = by_index_.emplace(index, number);
-  if (!fresh) throw Violation(std::format("writes {} and {} were both answered with index {}", known->second, number, index));
+  if (!fresh)
+    throw Violation(std::format("writes {} and {} were both answered with index {}", known->second, number, index));
   if (index <= settled_) throw Violation(std::format("index {} was given again, after {}", index, settled_));
   open_.at(number).index = index;
 }
@@ -44,8 +45,8 @@ void Ledger::settle(const SeenWrite& write) {
                                 write.key, shortened(write.value)));
   }
   if (sent->second.index != 0 && sent->second.index != write.index) {
-    throw Violation(std::format("write {} was answered with index {} and has {}", number, sent->second.index,
-                                write.index));
+    throw Violation(
+        std::format("write {} was answered with index {} and has {}", number, sent->second.index, write.index));
   }
   if (auto other = by_index_.find(write.index); other != by_index_.end()) {
     if (other->second != number) {
@@ -72,10 +73,9 @@ void Ledger::compare(const SeenState& seen, bool unanswered_are_over) {
   for (const SeenWrite& key : seen.keys) {
     auto last = keys_.find(key.key);
     if (last == keys_.end() || last->second.value != key.value || last->second.index != key.index) {
-      throw Violation(std::format("{} is {} (index {}), but its last write was {} (index {})", key.key,
-                                  shortened(key.value), key.index,
-                                  last == keys_.end() ? "none" : shortened(last->second.value),
-                                  last == keys_.end() ? 0 : last->second.index));
+      throw Violation(std::format(
+          "{} is {} (index {}), but its last write was {} (index {})", key.key, shortened(key.value), key.index,
+          last == keys_.end() ? "none" : shortened(last->second.value), last == keys_.end() ? 0 : last->second.index));
     }
   }
   if (seen.keys.size() != keys_.size()) {

@@ -58,9 +58,9 @@ class Ledger {
   void settle(const SeenWrite& write);
 
   std::uint64_t last_ = 0;
-  std::map<std::uint64_t, Write> open_;                // not seen in a store that came back
-  std::map<std::uint64_t, std::uint64_t> by_index_;    // of the answered ones among them, their numbers
-  std::map<std::string, Last> keys_;                   // as settled
+  std::map<std::uint64_t, Write> open_;              // not seen in a store that came back
+  std::map<std::uint64_t, std::uint64_t> by_index_;  // of the answered ones among them, their numbers
+  std::map<std::string, Last> keys_;                 // as settled
   std::uint64_t settled_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t compared_ = 0;

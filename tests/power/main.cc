@@ -95,9 +95,7 @@ Options parse(int argc, char** argv) {
 // Story 1 is about three members, which take their time; of the others every second one keeps its data.
 power::StoryOptions story_options(const Options& options, std::uint64_t number) {
   power::StoryOptions story;
-  story.kind = number % 5 == 1   ? power::Kind::kThree
-               : number % 2 == 0 ? power::Kind::kFresh
-                                 : power::Kind::kLong;
+  story.kind = number % 5 == 1 ? power::Kind::kThree : number % 2 == 0 ? power::Kind::kFresh : power::Kind::kLong;
   story.seed = options.seed * 1000 + number;
   story.cuts = (options.cuts + options.stories - 1) / options.stories;
   story.network = static_cast<std::uint8_t>(number);
@@ -131,11 +129,12 @@ void print(const power::Counts& sum, double seconds, std::uint64_t seed, int fai
   }
   const std::string text = std::format(
       "seed {}: {} power cuts in {:.0f} s (by part: {}; {} while starting, {} of a first start, {} during a "
-      "snapshot's install of {}) and {} kills; {} sectors and {} names taken back; {} writes acknowledged, {} compared in {} "
+      "snapshot's install of {}) and {} kills; {} sectors and {} names taken back; {} writes acknowledged, {} compared "
+      "in {} "
       "lives; {} stories failed\n",
-      seed, sum.cuts, seconds, parts, sum.cuts_before_serving, sum.cuts_in_first_start,
-      sum.cuts_in_snapshot, sum.snapshots + sum.cuts_in_snapshot, sum.kills, sum.sectors, sum.names, sum.acknowledged,
-      sum.compared, sum.lives_compared, failed);
+      seed, sum.cuts, seconds, parts, sum.cuts_before_serving, sum.cuts_in_first_start, sum.cuts_in_snapshot,
+      sum.snapshots + sum.cuts_in_snapshot, sum.kills, sum.sectors, sum.names, sum.acknowledged, sum.compared,
+      sum.lives_compared, failed);
   std::fputs(text.c_str(), stdout);
 }
 

@@ -66,8 +66,8 @@ std::uint64_t number(std::string_view text) {
   return value;
 }
 
-// The writes from `since` on, up to the store's index, or as many as come: who reads too slowly is cut off and has to ask
-// again.
+// The writes from `since` on, up to the store's index, or as many as come: who reads too slowly is cut off and has to
+// ask again.
 void read_writes(base::HttpClient& client, const base::Url& url, std::uint64_t since, SeenState& seen) {
   std::string rest;
   auto on_head = [](const base::HttpResponse& head) {

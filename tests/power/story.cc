@@ -37,9 +37,7 @@ class Story {
  public:
   Story(const StoryOptions& options, Counts& counts) : options_(options), counts_(counts), random_(options.seed) {}
 
-  void tell() {
-    options_.kind == Kind::kThree ? tell_three() : tell_one();
-  }
+  void tell() { options_.kind == Kind::kThree ? tell_three() : tell_one(); }
 
  private:
   std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
@@ -115,8 +113,8 @@ void Story::new_cluster(std::size_t members) {
     all.push_back(std::format("m{}=http://127.0.{}.{}:2380", i, options_.network, i));
   }
   for (std::size_t i = 1; i <= members; ++i) {
-    members_.push_back(std::make_unique<Member>(MemberPlace{
-        std::format("m{}", i), folder_->path(), std::format("127.0.{}.{}", options_.network, i), all}));
+    members_.push_back(std::make_unique<Member>(
+        MemberPlace{std::format("m{}", i), folder_->path(), std::format("127.0.{}.{}", options_.network, i), all}));
   }
   first_start_ = true;
 }
@@ -124,7 +122,8 @@ void Story::new_cluster(std::size_t members) {
 std::string Story::logs() const {
   std::string text;
   for (const auto& member : members_) {
-    text += std::format("\n--- {}, {}:\n{}", member->name(), member->running() ? "running" : "not running", member->log());
+    text +=
+        std::format("\n--- {}, {}:\n{}", member->name(), member->running() ? "running" : "not running", member->log());
   }
   return text;
 }

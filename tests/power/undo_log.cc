@@ -43,8 +43,7 @@ std::vector<std::string> Record::names() const {
 }
 
 UndoLog::UndoLog(std::size_t capacity) : capacity_(capacity) {
-  void* memory =
-      ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) base::throw_errno("mmap");
   shared_ = new (memory) Shared{};
 }
@@ -69,8 +68,12 @@ void UndoLog::add(const Record& record) {
     (void)!::write(STDERR_FILENO, kFull.data(), kFull.size());
     ::_exit(1);
   }
-  const Head head{static_cast<std::uint64_t>(record.change), record.file,     record.offset, record.size,
-                  record.old_size,                           record.text.size()};
+  const Head head{static_cast<std::uint64_t>(record.change),
+                  record.file,
+                  record.offset,
+                  record.size,
+                  record.old_size,
+                  record.text.size()};
   std::memcpy(records() + used, &head, sizeof head);
   if (!record.text.empty()) std::memcpy(records() + used + sizeof head, record.text.data(), record.text.size());
   shared_->used = used + record_size(record.text.size());

@@ -118,7 +118,8 @@ void Cluster::mend_and_check() {
   // Something may run out even now: what the leader has applied, the others apply a moment later.
   auto position = [this](std::uint64_t id) { return nodes_.at(id)->replica().store().position().applied_index; };
   for (int i = 0; i < 50; ++i) {
-    if (std::ranges::all_of(members_, [&](std::uint64_t id) { return position(id) == position(*members_.begin()); })) break;
+    if (std::ranges::all_of(members_, [&](std::uint64_t id) { return position(id) == position(*members_.begin()); }))
+      break;
     world_.run_until(world_.now() + 20 * kMillisecond);
   }
   std::set<std::uint64_t> digests;

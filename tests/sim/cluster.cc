@@ -265,8 +265,8 @@ bool Cluster::can_spare_one() const {
   return members_.size() >= 3 && static_cast<std::size_t>(up) == members_.size() && voters() == members_.size();
 }
 
-// Bits of a disk change while its member is down. It starts with all that it had, or says what is damaged and where, and
-// is replaced as one whose disk is lost.
+// Bits of a disk change while its member is down. It starts with all that it had, or says what is damaged and where,
+// and is replaced as one whose disk is lost.
 void Cluster::rot(Node& node) {
   const std::uint64_t id = node.id();
   node.crash(false);

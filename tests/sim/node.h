@@ -49,8 +49,8 @@ class Node {
   void boot();  // not up afterwards: the disk did not let it
   void crash(bool tear);
   void forget_everything();  // the disk is replaced by an empty one
-  // A bit of its log changes, and where. Not in the last frame, whose damage cannot be told from a torn write. REQUIRES:
-  // !up().
+  // A bit of its log changes, and where. Not in the last frame, whose damage cannot be told from a torn write.
+  // REQUIRES: !up().
   std::string rot();
   const std::string& failure() const { return failure_; }  // why it has ended by itself, last
   void deliver(std::uint64_t from, const std::string& message);
