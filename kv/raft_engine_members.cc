@@ -19,6 +19,8 @@ std::optional<RaftConfiguration> RaftEngine::next_configuration() const {
   auto wanted = [this](const RaftServer& server) { return std::ranges::find(desired_, server.id) != desired_.end(); };
   for (RaftServer& server : next) {
     if (server.voter || !wanted(server)) continue;
+    // While it needs the leader's state, the news that it votes would not reach it, and it would deny its vote.
+    if (offered_.contains(server.id) || senders_.busy(server.id)) continue;
     const std::uint64_t match = core_.match_index(server.id);
     if (match == 0 || match + kCaughtUp < cache_.last_index()) continue;
     server.voter = true;
