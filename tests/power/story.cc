@@ -290,6 +290,7 @@ void Story::lag(Member& member) {
   // 16 MiB are kept for those who lag, and a checkpoint is made every second.
   while (ledger_->acknowledged() < enough) {
     load_->run_for(kSlice);
+    revive_others(member);
     if (now() - begin > kPatience) throw Violation("a majority does not take writes");
   }
   load_->shape(200, milliseconds(20));
@@ -302,6 +303,7 @@ void Story::lag(Member& member) {
     // The one before may have ended after it had installed it.
     while (!member.has_ended() && now() - start < milliseconds(4000) && !member.log_has(kInstalled)) {
       load_->run_for(kSlice);
+      revive_others(member);
     }
     if (member.running()) return;
     ++counts_.cuts_in_snapshot;
