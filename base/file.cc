@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <format>
 #include <memory>
 
@@ -148,6 +149,19 @@ void make_directories(const std::string& path, mode_t mode) {
     const std::string part = path.substr(0, end);
     if (!part.empty() && ::mkdir(part.c_str(), mode) != 0 && errno != EEXIST) throw_errno("make directory", part);
     if (end == std::string::npos) return;
+  }
+}
+
+// Also those that were there: an earlier process may have made them and ended before its sync. A directory above that
+// this process may not open was made by others.
+void make_directories_durably(const std::string& path, mode_t mode) {
+  make_directories(path, mode);
+  const std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
+  std::filesystem::path above;
+  for (const std::filesystem::path& part : whole) {
+    const int fd = above.empty() ? -1 : ::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (const Fd directory(fd); directory) check(::fsync(directory.get()), "fsync", above.native());
+    above /= part;
   }
 }
 

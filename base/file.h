@@ -39,6 +39,8 @@ void write_knob_at(const Fd& directory, const std::string& name, std::string_vie
 
 // mkdir -p; existing directories are fine.
 void make_directories(const std::string& path, mode_t mode = 0755);
+// The same, durable: the directories that they are in are synced, as far as this process may open them.
+void make_directories_durably(const std::string& path, mode_t mode = 0755);
 void make_directory_at(const Fd& parent, const std::string& name, mode_t mode = 0755);
 
 bool exists(const std::string& path);

@@ -79,4 +79,13 @@ TEST_CASE("a file descriptor is closed once") {
 }
 
 }  // namespace
+
+TEST_CASE("directories that must outlive a power cut are made, also below those that are there") {
+  TempDir directory;
+  make_directories_durably(directory.path() + "/a/b/c", 0700);
+  make_directories_durably(directory.path() + "/a/b/c", 0700);
+  CHECK(list_directory(directory.path() + "/a/b") == std::vector<std::string>{"c"});
+  CHECK_THROWS_AS(make_directories_durably("/proc/self/nowhere/a"), Error);
+}
+
 }  // namespace base

@@ -262,12 +262,18 @@ void Daemon::announce_next() {
   }
   auto again = [this] { announce_timer_ = loop_.after(kAnnounceAgain, [this] { announce_next(); }); };
   if (commands.empty()) return again();
-  replica_.write(commands.front(), [this, alone, again](const Result& result) {
-    const StoreError* error = std::get_if<StoreError>(&result);
-    if (error != nullptr && error->code == ErrorCode::kNodeExists) return announce_next();
-    if (error != nullptr && alone) return fail("announce this member: " + error->cause);
-    if (error != nullptr) return again();
-    announce_next();
+  // After a restart the state lags behind: it may hold the news already.
+  replica_.barrier([this, alone, self, again](const std::optional<StoreError>& lost) {
+    if (lost) return again();
+    const std::vector<Command> missing = member_commands(store_, self, wall_nanoseconds(replica_.clock()));
+    if (missing.empty()) return announce_next();
+    replica_.write(missing.front(), [this, alone, again](const Result& result) {
+      const StoreError* error = std::get_if<StoreError>(&result);
+      if (error != nullptr && error->code == ErrorCode::kNodeExists) return announce_next();
+      if (error != nullptr && alone) return fail("announce this member: " + error->cause);
+      if (error != nullptr) return again();
+      announce_next();
+    });
   });
 }
 

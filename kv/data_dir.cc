@@ -23,12 +23,14 @@ void lock(const base::Fd& file, int how, const std::string& path) {
 }  // namespace
 
 DataDir::DataDir(const std::string& path) : path_(path) {
-  base::make_directories(path, 0700);
+  base::make_directories_durably(path, 0700);
   base::Fd directory = base::open_directory(path);
   lock_ = base::open_at(directory, "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   lock(lock_, LOCK_EX, path);
   base::check(::ftruncate(lock_.get(), 0), "truncate", file("lock"));
   base::write_all(lock_, std::format("{}\n", ::getpid()));
+  // What an earlier process made may be there without being durable: it may have been killed before its sync.
+  base::check(::fsync(directory.get()), "fsync", path);
 }
 
 base::Fd lock_data_dir_to_look(const std::string& path) {

@@ -59,7 +59,7 @@ class File : public StorageFile {
 }  // namespace
 
 FileStorage::FileStorage(const std::string& path) : path_(path) {
-  base::make_directories(path, 0700);
+  base::make_directories_durably(path, 0700);
   directory_ = base::open_directory(path);
 }
 

@@ -8,7 +8,7 @@ namespace kv {
 
 class FileStorage : public Storage {
  public:
-  // Makes the directory when it is missing.
+  // Makes the directory when it is missing, durably.
   explicit FileStorage(const std::string& path);
 
   std::vector<std::string> list() override;

@@ -18,14 +18,14 @@ void make_member_log(Storage& storage, const KvdOptions& options, base::Random& 
   } else {
     plan = plan_cluster(options, *system_bootstrap_network(options));
   }
-  Wal::create(storage, {plan.cluster_id, plan.own_id}, random);
+  LogContent content;
   if (plan.existing) {
     base::log_info("joining cluster {} as member {}", id_text(plan.cluster_id), id_text(plan.own_id));
-    return;
+  } else {
+    content.state = {kFirstTerm, 0};
+    content.entries = first_entries(plan.members);
   }
-  Wal log(storage, random);
-  log.save_state({kFirstTerm, 0});
-  log.append(first_entries(plan.members));
+  Wal::create(storage, {plan.cluster_id, plan.own_id}, random, {}, content);
 }
 
 std::vector<Member> members_in_first_entries(const std::vector<RaftEntry>& entries) {

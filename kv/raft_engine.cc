@@ -155,6 +155,7 @@ void RaftEngine::leadership_changed() {
                                    : std::format("{:x} leads", seen_leader_));
   told_commit_.clear();
   senders_.clear();
+  offered_.clear();
   receiver_.clear();
   reads_.leadership_changed();
   if (led && !leads) {
@@ -189,7 +190,7 @@ std::size_t RaftEngine::voters() const {
 void RaftEngine::schedule() {
   std::uint64_t at = core_.next_timeout(now_ms());
   // A time that moved on with every message would never come.
-  if (!reads_.idle() || !senders_.idle() || !pending_.empty() || handed_over_ || fetching_state_) {
+  if (!reads_.idle() || !senders_.idle() || !offered_.empty() || !pending_.empty() || handed_over_ || fetching_state_) {
     if (housekeeping_due_ms_ == 0) housekeeping_due_ms_ = now_ms() + kHousekeepingMs;
     at = std::min(at, housekeeping_due_ms_);
   }
@@ -217,6 +218,7 @@ void RaftEngine::housekeeping() {
     for (auto& [member, piece] : senders_.to_repeat(now, kRepeatSnapshotMs)) {
       io_.send(member, encode(PeerMessage(std::move(piece))));
     }
+    give_up_snapshots();
     reconcile_members();
   } else if (seen_leader_ != 0) {
     auto sequence = reads_.request_to_repeat(now, options_.times.heartbeat_ms);

@@ -95,6 +95,11 @@ class RaftEngine : public Engine {
     std::string command;
   };
 
+  struct Offered {
+    std::uint64_t index = 0;     // the snapshot's, as the core knows it
+    std::uint64_t ended_ms = 0;  // since when no stream is under way to the member; 0: one is
+  };
+
   std::uint64_t now_ms() const;
   void carry_out(RaftUpdate update, const std::vector<RaftEntry>& offered);
   void write(const RaftUpdate& update, const std::vector<RaftEntry>& offered);
@@ -130,6 +135,7 @@ class RaftEngine : public Engine {
   void send_raft(RaftMessage message);
   void send_append(RaftMessage message);
   void tell_commit();
+  void give_up_snapshots();
 
   // raft_engine_proposals.cc
   void route_waiting();
@@ -168,6 +174,7 @@ class RaftEngine : public Engine {
 
   ReadRounds reads_;
   SnapshotSenders senders_;
+  std::map<std::uint64_t, Offered> offered_;  // leader: members for which the core waits to have a snapshot
   SnapshotReceiver receiver_;
   std::uint64_t snapshot_piece_ms_ = 0;  // when the last one came
   bool fetching_state_ = false;

@@ -21,8 +21,8 @@ std::optional<RaftConfiguration> RaftEngine::next_configuration() const {
     if (server.voter || !wanted(server)) continue;
     const std::uint64_t match = core_.match_index(server.id);
     if (match == 0 || match + kCaughtUp < cache_.last_index()) continue;
-    // One that needs the state would get the entry that makes it a voter late, and until then gives nobody its vote.
-    if (senders_.busy(server.id) || match + 1 < cache_.first_index()) continue;
+    // One that needs our state would get the entry that makes it a voter late, and until then gives nobody its vote.
+    if (offered_.contains(server.id) || senders_.busy(server.id) || match + 1 < cache_.first_index()) continue;
     server.voter = true;
     return next;
   }

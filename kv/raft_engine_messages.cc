@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kAskForStateMs = 500;
 constexpr std::uint64_t kSnapshotSilenceMs = 3000;
+constexpr std::uint64_t kAnswerMs = 500;  // for a member to say that it has the snapshot whose last piece it has
 
 }  // namespace
 
@@ -22,6 +23,7 @@ void RaftEngine::send_raft(RaftMessage message) {
     case MessageKind::kAppend:
       return send_append(std::move(message));
     case MessageKind::kInstallSnapshot:
+      offered_[message.peer] = {.index = message.index};
       return send_snapshot(message.peer, "lags too far behind");
     case MessageKind::kAppendResult:
       // The leader would take a rejection for the end of the snapshot that it is sending; it must hear that we are
@@ -97,6 +99,30 @@ void RaftEngine::tell_commit() {
   }
 }
 
+// The core sends nothing else to a member until that has the snapshot, or for ten minutes: it must be told when a
+// stream came to nothing, or when the member's word that it has the snapshot was lost. As a rejection of the snapshot
+// itself, after which it asks where the member is.
+void RaftEngine::give_up_snapshots() {
+  const std::uint64_t now = now_ms();
+  const RaftConfiguration configuration = core_.configuration();
+  std::erase_if(offered_, [&](const auto& one) {
+    return std::ranges::find(configuration, one.first, &RaftServer::id) == configuration.end();
+  });
+  std::vector<RaftMessage> rejections;
+  for (auto& [member, offered] : offered_) {
+    if (senders_.busy(member) || offered.ended_ms == 0) {
+      offered.ended_ms = senders_.busy(member) ? 0 : now;
+    } else if (now >= offered.ended_ms + kAnswerMs) {
+      RaftMessage rejection{.kind = MessageKind::kAppendResult, .peer = member, .term = core_.term()};
+      rejection.rejected = offered.index;
+      if (core_.match_index(member) < offered.index) rejections.push_back(rejection);
+      offered.index = 0;
+    }
+  }
+  std::erase_if(offered_, [](const auto& one) { return one.second.index == 0; });
+  for (const RaftMessage& rejection : rejections) carry_out(core_.receive(now, rejection), {});
+}
+
 // --- messages in
 
 void RaftEngine::receive(std::uint64_t from, PeerMessage message) {
@@ -160,10 +186,11 @@ void RaftEngine::deliver(std::uint64_t from, PeerSnapshotAck message) {
 void RaftEngine::deliver(std::uint64_t from, const PeerSnapshotChunk& message) {
   if (message.term < core_.term()) return;
   if (message.base.index <= applied_ && !(fetching_state_ && from == seen_leader_)) {
-    // What came through the log meanwhile is newer: nothing of it is needed any more.
+    // What came through the log meanwhile is newer, or an earlier process installed it and ended before the leader
+    // heard of it: the core says so.
     if (receiving_from(from)) receiver_.clear();
     io_.send(from, encode(PeerMessage(PeerSnapshotAck{message.stream, kNothingMore})));
-    return;
+    return carry_out(core_.receive_snapshot(now_ms(), from, message.term, message.base), {});
   }
   // A state needs space too. The sender repeats what is not confirmed.
   if (io_.journal.full()) return;

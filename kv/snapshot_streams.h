@@ -61,7 +61,8 @@ class SnapshotReceiver {
 
   // Who sends one, 0: nobody.
   std::uint64_t sender() const { return from_; }
-  // Takes a piece and tells how far it has come; nothing for a piece that cannot be used.
+  // Takes a piece and tells how far it has come, 0 for a stream whose beginning was not here; nothing for a piece that
+  // cannot be used.
   std::optional<PeerSnapshotAck> take(std::uint64_t from, const PeerSnapshotChunk& chunk);
   // The whole, once, when the last piece has come.
   std::optional<ReceivedSnapshot> take_whole();

@@ -71,14 +71,22 @@ std::optional<WalIdentity> Wal::identity_in(Storage& storage) {
   return std::nullopt;
 }
 
-void Wal::create(Storage& storage, const WalIdentity& identity, base::Random& random, WalLimits limits) {
+void Wal::create(Storage& storage, const WalIdentity& identity, base::Random& random, WalLimits limits,
+                 const LogContent& content) {
   assert(!exists(storage));
-  SegmentHeader header{identity.cluster_id, identity.member_id, 1, random.next(), limits.first_segment};
+  const std::string entries = content.entries.empty() ? std::string() : encode(content.entries);
+  const std::uint64_t needed =
+      SegmentHeader::kSize + frame_size(encode(content.state).size()) + 2 * frame_size(entries.size());
+  SegmentHeader header{identity.cluster_id, identity.member_id, 1, random.next(),
+                       std::max(limits.first_segment, (needed + 4095) / 4096 * 4096)};
   auto file = storage.create(std::string(kSpareName));
   fill_with_zeros(*file, 0, header.size);
   FrameChain chain;
   std::uint64_t offset = 0;
-  write_segment_start(*file, header, {}, chain, offset);
+  write_segment_start(*file, header, content.state, chain, offset);
+  if (!entries.empty()) {
+    file->write(offset, encode_frame({FrameKind::kEntries, content.entries.front().index, entries}, chain));
+  }
   file->sync();
   storage.rename(std::string(kSpareName), segment_name(1));
   storage.sync_directory();
@@ -117,6 +125,8 @@ void Wal::load() {
     segments_.back().first_after = next_index_;
   }
   storage_.remove(std::string(kSpareName));
+  storage_.sync_directory();
+  file_->sync();
   content_.state = state_;
 }
 

@@ -37,10 +37,12 @@ class Wal {
   static bool exists(Storage& storage);
   // Whose log it is, as far as a segment's header can be read: for a log that is damaged.
   static std::optional<WalIdentity> identity_in(Storage& storage);
-  // An empty log. REQUIRES: !exists().
-  static void create(Storage& storage, const WalIdentity& identity, base::Random& random, WalLimits limits = {});
+  // A log that begins with `content`, all of it or, when the process ends on the way, nothing. REQUIRES: !exists().
+  static void create(Storage& storage, const WalIdentity& identity, base::Random& random, WalLimits limits = {},
+                     const LogContent& content = {});
 
-  // Reads the log and cuts a torn tail. Throws DamagedData with file and offset for damage anywhere else.
+  // Reads the log, cuts a torn tail, and makes durable what was read: a process that was killed may have left what it
+  // had not synced. Throws DamagedData with file and offset for damage anywhere else.
   // `storage` and `random` must outlive it.
   Wal(Storage& storage, base::Random& random, WalLimits limits = {});
   ~Wal();

@@ -185,3 +185,52 @@ TEST_CASE_FIXTURE(WalFixture, "wal: an empty one is small") {
   kv::Wal::create(other, {1, 2}, random);
   CHECK(kv::Wal(other, random).size() < 1'000'000);
 }
+
+TEST_CASE_FIXTURE(WalFixture, "wal: what it begins with is there with it, however much it is") {
+  kv::FileStorage other(dir.path() + "/other");
+  kv::LogContent first{.state = {1, 0}, .entries = {entry(1, 1, std::string(3000, 'x')), entry(2, 1, "b")}};
+  kv::Wal::create(other, {1, 2}, random, kSmall, first);
+  kv::Wal wal(other, random, kSmall);
+  CHECK(text_of(wal.take_content()) == text_of(first));
+  wal.append({entry(3, 1, "c")});
+  CHECK(kv::Wal(other, random, kSmall).take_content().entries.size() == 3);
+}
+
+// A log that has its identity alone looks like one of a member that joins a cluster: it would wait for ever.
+TEST_CASE("wal: a first start that fails half way leaves no log") {
+  struct FailsToRename : kv::FileStorage {
+    using kv::FileStorage::FileStorage;
+    void rename(const std::string&, const std::string&) override { throw kv::StorageFull("the disk is full"); }
+  };
+  base::TempDir dir;
+  FailsToRename storage(dir.path() + "/wal");
+  base::SeededRandom random{1};
+  CHECK_THROWS(kv::Wal::create(storage, {1, 2}, random, kSmall, {.state = {1, 0}, .entries = {entry(1, 1, "a")}}));
+  CHECK(!kv::Wal::exists(storage));
+}
+
+TEST_CASE_FIXTURE(WalFixture, "wal: what was read is synced") {
+  struct CountsSyncs : kv::StorageFile {
+    CountsSyncs(std::unique_ptr<kv::StorageFile> file, int& syncs) : file_(std::move(file)), syncs_(syncs) {}
+    std::uint64_t size() const override { return file_->size(); }
+    std::string read(std::uint64_t offset, std::size_t size) override { return file_->read(offset, size); }
+    void write(std::uint64_t offset, std::string_view data) override { file_->write(offset, data); }
+    void write_durably(std::uint64_t offset, std::string_view data) override { file_->write_durably(offset, data); }
+    void sync() override { ++syncs_; }
+    std::unique_ptr<kv::StorageFile> file_;
+    int& syncs_;
+  };
+  struct Counts : kv::FileStorage {
+    using kv::FileStorage::FileStorage;
+    std::unique_ptr<kv::StorageFile> open(const std::string& name) override {
+      return std::make_unique<CountsSyncs>(kv::FileStorage::open(name), file_syncs);
+    }
+    void sync_directory() override { ++directory_syncs; }
+    int file_syncs = 0;
+    int directory_syncs = 0;
+  };
+  Counts counting(path);
+  kv::Wal wal(counting, random, kSmall);
+  CHECK(counting.file_syncs == 1);
+  CHECK(counting.directory_syncs == 1);
+}

@@ -6,7 +6,7 @@ set -euo pipefail
 . "$ROOT/tools/test_count.sh"
 cd "$ROOT"
 
-TIERS=(build lint unit asan sim blackbox lab vm)
+TIERS=(build lint unit asan tsan sim power fuzz blackbox lab vm)
 ROOMS=(base kv runtime sched discovery updater bootstrap clusterctl)
 
 usage() {
@@ -18,7 +18,10 @@ Builds all that the tests need and runs them:
   lint       the checks of the sources (./dev lint --help)
   unit       *_test.cc, the release build: the code that users run
   asan       the same under AddressSanitizer and UndefinedBehaviorSanitizer
+  tsan       those of base/ and kv/, which have threads, under ThreadSanitizer
   sim        tests/sim: simulated clusters of the store
+  power      tests/power: power cuts of real members
+  fuzz       tests/fuzz: each target for a short while
   blackbox   tests/blackbox and tests/lib: real clients against the binary
   lab        tests/lab: light nodes with a real systemd
   vm         tests/vm: the disk image in QEMU
@@ -62,11 +65,14 @@ build_step() {
   fi
 }
 
+# The rooms whose tests run in a tier: threads are in these two alone.
+rooms_of() { if [[ $1 == tsan ]]; then echo base kv; else echo "${ROOMS[@]}"; fi; }
+
 # build_tests PRESET: all test programs of it. -k 0: what can be built is, so that the other rooms' tests run.
 build_tests() {
   [[ -e out/$1/build.ninja ]] || run_logged "configuring $1" "$LOGS/configure-$1.log" cmake --preset "$1" || return 1
   local -a targets
-  mapfile -t targets < <(for room in "${ROOMS[@]}"; do ls "$room"/*_test.cc >/dev/null 2>&1 && echo "${room}_test"; done)
+  mapfile -t targets < <(for room in $(rooms_of "$1"); do ls "$room"/*_test.cc >/dev/null 2>&1 && echo "${room}_test"; done)
   ((${#targets[@]} > 0)) || { warn "no test program is defined" && return 1; }
   run_logged "building the unit tests ($1)" "$LOGS/build-$1.log" ninja -C "out/$1" -k 0 "${targets[@]}" && return
   # A program of an earlier build must not be what is tested.
@@ -83,7 +89,7 @@ unit_tier() {
   local tier=$1 preset=$2 program log status begin
   heading "$tier: unit tests, $preset build"
   build_step "unit tests ($preset)" build_tests "$preset" || true
-  for room in "${ROOMS[@]}"; do
+  for room in $(rooms_of "$tier"); do
     ls "$room"/*_test.cc >/dev/null 2>&1 || continue
     program=out/$preset/${room}_test
     log=$LOGS/$tier-$room.log
@@ -110,7 +116,7 @@ unit_tier() {
 
 build_simulator() {
   local preset
-  for preset in release asan; do
+  for preset in release asan tsan; do
     [[ -e out/$preset/build.ninja ]] || run_logged "configuring $preset" "$LOGS/configure-$preset.log" cmake --preset "$preset" || return 1
     run_logged "building the simulator ($preset)" "$LOGS/build-sim-$preset.log" ninja -C "out/$preset" kv_sim sim_test || return 1
   done
@@ -122,12 +128,22 @@ build_history_checker() {
   run_logged "building the checker of histories" "$LOGS/build-history.log" ninja -C out/release kv_history
 }
 
+build_power() {
+  [[ -e out/release/build.ninja ]] || run_logged "configuring release" "$LOGS/configure-release.log" cmake --preset release || return 1
+  run_logged "building the power cuts" "$LOGS/build-power.log" ninja -C out/release kv_power
+}
+
+build_fuzz() {
+  [[ -e out/fuzz/build.ninja ]] || run_logged "configuring fuzz" "$LOGS/configure-fuzz.log" cmake --preset fuzz || return 1
+  run_logged "building the fuzz targets" "$LOGS/build-fuzz.log" ninja -C out/fuzz fuzz
+}
+
 # --- shell tests -------------------------------------------------------------------------------------------------
 
 # The names of the file's tests that are asked for, without the file's own: "put_then_get".
 names_in() { bash "$1" --list | while IFS= read -r name; do ! matches "$name" || echo "${name#*: }"; done; }
 
-# start_file FILE LOG: in the background; sets pid. Black-box files have a network of their own each, so that their
+# start_file FILE LOG: in the background; sets pid. Black-box files have a network of their own each (power cuts too), so that their
 # ports, bridges and packet filters cannot meet, and none is left on the host.
 start_file() {
   local file=$1 log=$2
@@ -137,7 +153,7 @@ start_file() {
     mapfile -t names < <(names_in "$file")
     command+=("${names[@]}")
   fi
-  [[ $file != tests/blackbox/* ]] || command=(unshare --net bash -c 'ip link set lo up && exec "$@"' net "${command[@]}")
+  [[ $file != tests/blackbox/* && $file != tests/power/* ]] || command=(unshare --net bash -c 'ip link set lo up && exec "$@"' net "${command[@]}")
   CLUSTERCTL=$ROOT/out/clusterctl "${command[@]}" </dev/null >"$log" 2>&1 &
   pid=$!
 }
@@ -185,12 +201,13 @@ shell_tier() {
 list() {
   local tier file
   ! wants_tier lint || tools/lint.sh --list
-  for tier in unit asan; do
+  for tier in unit asan tsan; do
     wants_tier "$tier" || continue
-    grep -hoE '^ *(TEST_CASE|TEST_CASE_FIXTURE|SCENARIO)\(.*"' -r --include='*_test.cc' "${ROOMS[@]}" -H |
+    # shellcheck disable=SC2046 # rooms are words
+    grep -hoE '^ *(TEST_CASE|TEST_CASE_FIXTURE|SCENARIO)\(.*"' -r --include='*_test.cc' $(rooms_of "$tier") -H |
       sed -E "s|^([a-z]+)/[^:]*: *[A-Z_]*\((.*, *)?\"(.*)\"|$tier/\1: \3|"
   done
-  for tier in sim blackbox lab vm; do
+  for tier in sim power fuzz blackbox lab vm; do
     wants_tier "$tier" || continue
     for file in $(tier_files "$tier"); do bash "$file" --list; done
   done | while IFS= read -r file; do ! matches "$file" || say "$file"; done
@@ -243,10 +260,19 @@ main() {
   if wants_tier lint && ((${#patterns[@]} == 0)); then lint_tier; fi
   ! wants_tier unit || unit_tier unit release
   ! wants_tier asan || unit_tier asan asan
+  ! wants_tier tsan || unit_tier tsan tsan
   if wants_tier sim; then
     build_step "the simulator" build_simulator || true
     build_step "the checker of histories" build_history_checker || rm -f out/release/kv_history
     shell_tier sim 1 tests/sim/sim_test.sh
+  fi
+  if wants_tier power; then
+    build_step "the power cuts" build_power || true
+    shell_tier power 1 tests/power/power_test.sh
+  fi
+  if wants_tier fuzz; then
+    build_step "the fuzz targets" build_fuzz || true
+    shell_tier fuzz 1 tests/fuzz/fuzz_test.sh
   fi
   for tier in blackbox lab vm; do
     wants_tier "$tier" || continue

@@ -14,6 +14,12 @@ namespace {
 constexpr Nanoseconds kCallTimeout = 8 * kSecond;
 constexpr std::size_t kClients = 4;
 
+// Of every second seed; from a generator of its own, so that the other seeds do what they did without it.
+std::uint64_t rot_of(std::uint64_t seed) {
+  base::SeededRandom random(seed);
+  return random.below(2) == 0 ? 0 : 1 + random.below(4);
+}
+
 }  // namespace
 
 void World::trace(const std::string& text) const {
@@ -21,7 +27,7 @@ void World::trace(const std::string& text) const {
 }
 
 Cluster::Cluster(std::uint64_t seed, bool trace) : world_(seed, trace) {
-  choose_faults();
+  choose_faults(seed);
   const std::uint64_t size = world_.chance(25) ? 5 : world_.chance(15) ? 1 : 3;
   std::vector<std::uint64_t> ids;
   for (std::uint64_t i = 0; i < size; ++i) ids.push_back(++last_id_);
@@ -35,7 +41,7 @@ Cluster::Cluster(std::uint64_t seed, bool trace) : world_(seed, trace) {
   for (std::uint64_t id = 1; id <= kClients; ++id) clients_.push_back({id});
 }
 
-void Cluster::choose_faults() {
+void Cluster::choose_faults(std::uint64_t seed) {
   auto some = [this](std::uint64_t most) { return world_.chance(50) ? world_.random().below(most + 1) : 0; };
   faults_ = {.lose = some(3),
              .duplicate = some(3),
@@ -47,7 +53,8 @@ void Cluster::choose_faults() {
              .full_disk = some(5),
              .failed_sync = some(3),
              .lost_disk = some(3),
-             .rot = some(4),
+             .bit_rot = rot_of(seed),
+             .state_rot = some(4),
              .transfer = some(10),
              .members = some(8)};
 }
@@ -234,19 +241,20 @@ void Cluster::something_goes_wrong() {
     node->engine().hand_over([this, stop] { world_.after(0, stop); });
     world_.after(3 * kSecond, stop);
   }
-  if (world_.chance(faults_.rot)) rot(*node);
+  if (world_.chance(faults_.state_rot)) rot_state(*node);
   if (world_.chance(faults_.members)) change_members();
-  if (world_.chance(faults_.lost_disk) && !changing_) return replace(*node);
+  if (world_.chance(faults_.lost_disk) && !changing_ && can_spare_one()) return replace(*node);
+  if (faults_.bit_rot > 0 && world_.chance(faults_.bit_rot) && !changing_ && can_spare_one()) return rot(*node);
   if (world_.chance(faults_.crash)) crash(*node);
 }
 
 // Never so many that most of the members are wrong: then nobody could tell.
-void Cluster::rot(Node& node) {
+void Cluster::rot_state(Node& node) {
   if (rotten_.size() + 1 > (members_.size() - 1) / 2 || !members_.contains(node.id()) || changing_) return;
   if (!rotten_.insert(node.id()).second) return;
   world_.trace(std::format("the state of {} rots", node.id()));
-  ++report_.rotten;
-  node.rot();
+  ++report_.rotten_states;
+  node.rot_state();
 }
 
 void Cluster::crash(Node& node) {
@@ -267,12 +275,33 @@ void Cluster::crash(Node& node) {
   });
 }
 
+// There is a quorum without it, and one of right states, or the cluster is gone for good.
+bool Cluster::can_spare_one() const {
+  const auto up = std::ranges::count_if(members_, [this](std::uint64_t id) { return nodes_.at(id)->up(); });
+  return rotten_.empty() && members_.size() >= 3 && static_cast<std::size_t>(up) == members_.size() &&
+         voters() == members_.size();
+}
+
+// Bits of a disk change while its member is down. It starts with all that it had, or says what is damaged and where,
+// and is replaced as one whose disk is lost.
+void Cluster::rot(Node& node) {
+  const std::uint64_t id = node.id();
+  node.crash(false);
+  const std::string where = node.rot();
+  if (gone_.insert(id).second) ++report_.crashes;
+  node.boot();
+  gone_.erase(id);
+  world_.trace(std::format("bits of {} change at {}: {}", id, where, node.up() ? "no matter" : node.failure()));
+  if (node.up()) return watch(node);
+  if (!node.failure().contains(".wal")) {
+    throw Violation(std::format("member {} does not say what is damaged: {}", id, node.failure()));
+  }
+  ++report_.rotten;
+  replace(node);
+}
+
 // A member whose disk is gone never comes back under its name: it could vote twice. Another one takes its place.
 void Cluster::replace(Node& node) {
-  // With a quorum that does not need it, or the cluster is gone for good.
-  std::size_t up = static_cast<std::size_t>(
-      std::ranges::count_if(members_, [this](std::uint64_t id) { return nodes_.at(id)->up(); }));
-  if (members_.size() < 3 || !rotten_.empty() || up < members_.size() || voters() < members_.size()) return;
   changing_ = true;
   ++report_.changes;
   const std::uint64_t old = node.id();

@@ -28,7 +28,8 @@ struct Faults {
   std::uint64_t full_disk = 0;
   std::uint64_t failed_sync = 0;
   std::uint64_t lost_disk = 0;
-  std::uint64_t rot = 0;  // of the state in memory
+  std::uint64_t bit_rot = 0;
+  std::uint64_t state_rot = 0;  // in memory
   std::uint64_t transfer = 0;
   std::uint64_t members = 0;  // one more, one less
 };
@@ -39,9 +40,10 @@ struct Report {
   std::uint64_t answered = 0;
   std::uint64_t terms = 0;
   std::uint64_t crashes = 0;
-  std::uint64_t undecided = 0;  // keys whose calls were too many to decide on
-  std::uint64_t changes = 0;    // of members
-  std::uint64_t rotten = 0;     // states
+  std::uint64_t undecided = 0;      // keys whose calls were too many to decide on
+  std::uint64_t changes = 0;        // of members
+  std::uint64_t rotten = 0;         // disks whose damage was found
+  std::uint64_t rotten_states = 0;  // in memory
 };
 
 inline constexpr Nanoseconds kMaxSkew = 20 * kMillisecond;  // of a member's wall clock, either way
@@ -60,7 +62,7 @@ class Cluster {
     std::map<std::string, std::string> last_seen = {};
   };
 
-  void choose_faults();
+  void choose_faults(std::uint64_t seed);
   Node& add_node(std::uint64_t id);
   void send(std::uint64_t from, std::uint64_t to, const std::string& message);
   void break_connection(std::uint64_t from, std::uint64_t to);
@@ -71,8 +73,10 @@ class Cluster {
 
   void something_goes_wrong();
   void crash(Node& node);
+  bool can_spare_one() const;
   void replace(Node& node);
   void rot(Node& node);
+  void rot_state(Node& node);
   void change_members();
   std::size_t voters() const;
   void write_until_done(const kv::Command& command, const std::function<void()>& then);

@@ -262,7 +262,7 @@ void Node::crash(bool tear) {
   run_.reset();
 }
 
-void Node::rot() {
+void Node::rot_state() {
   save_checkpoint();
   kv::StoreImage image = checkpoint_.image();
   image.nodes.push_back({.path = "/1/rot", .value = "rot", .created_index = 1, .modified_index = 1});
@@ -273,6 +273,29 @@ void Node::forget_everything() {
   crash(false);
   disk_.wipe();
   checkpoint_ = {};
+}
+
+std::string Node::rot() {
+  std::vector<std::string> names = disk_.list();
+  std::erase_if(names, [](const std::string& name) { return !name.ends_with(".wal"); });
+  const std::string name = names.at(world_.random().below(names.size()));
+  auto file = disk_.open(name);
+  const std::string bytes = file->read(0, file->size());
+  std::size_t end = bytes.size();
+  if (name == names.back()) {
+    end = kv::SegmentHeader::kSize;
+    const std::uint32_t checksum = kv::segment_checksum(*kv::decode_segment_header(bytes));
+    std::size_t next = end;
+    while (auto frame = kv::frame_at(bytes, next, checksum)) {
+      end = next;
+      next += frame->size;
+    }
+  }
+  disk_.fail_next_write = false;
+  const std::size_t at = world_.random().below(end);
+  const char changed = static_cast<char>(bytes[at] ^ static_cast<char>(1U << world_.random().below(8)));
+  file->write_durably(at, std::string(1, changed));
+  return std::format("{} byte {}", name, at);
 }
 
 void Node::deliver(std::uint64_t from, const std::string& message) {
@@ -302,7 +325,8 @@ void Node::guarded(const std::function<void()>& work) {
   } catch (const std::runtime_error& error) {
     if (dynamic_cast<const base::Error*>(&error) == nullptr && dynamic_cast<const kv::StorageFull*>(&error) == nullptr)
       throw;
-    world_.trace(std::format("{} ends: {}", id_, error.what()));
+    failure_ = error.what();
+    world_.trace(std::format("{} ends: {}", id_, failure_));
     ++life_;
     run_.reset();
     hooks_.crashed(*this);

@@ -46,10 +46,14 @@ class Node {
   // Makes the disk of a member of a new cluster, with what all its members begin with; an empty list: of one that will
   // be added to a running cluster.
   void format(const std::vector<std::uint64_t>& ids);
-  void boot();  // throws base::Error when the disk does not let it
+  void boot();  // not up afterwards: the disk did not let it
   void crash(bool tear);
   void forget_everything();  // the disk is replaced by an empty one
-  void rot();                // its state in memory is another one from here on, its checkpoint is not
+  void rot_state();          // what it holds in memory is another state from here on, its checkpoint is not
+  // A bit of its log changes, and where. Not in the last frame, whose damage cannot be told from a torn write.
+  // REQUIRES: !up().
+  std::string rot();
+  const std::string& failure() const { return failure_; }  // why it has ended by itself, last
   void deliver(std::uint64_t from, const std::string& message);
   void disconnected(std::uint64_t from);
   void unreachable(std::uint64_t member);
@@ -79,6 +83,7 @@ class Node {
   SimCheckpoint checkpoint_;
   std::uint64_t life_ = 0;
   Nanoseconds paused_until_ = 0;
+  std::string failure_;
   std::unique_ptr<Run> run_;
 };
 

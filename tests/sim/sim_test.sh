@@ -78,6 +78,7 @@ test_seeds_that_found_something() {
 
 test_under_the_sanitizers() {
   sim asan 1000 6 --seconds 10
+  sim tsan 2000 3 --seconds 10
 }
 
 test_wrong_options() {
