@@ -242,9 +242,7 @@ void Connection::end_of_answer() {
 
 void Connection::watch_for_close(std::function<void()> callback) {
   if (answer_ended_) return;
-  const bool watched = on_close_ != nullptr;
-  on_close_ = std::move(callback);
-  if (watched) return;
+  if (std::exchange(on_close_, std::move(callback)) != nullptr) return;
   // There may be ten thousand who wait: they hold no buffer.
   if (buffer_.size() == 0) buffer_.shrink_to_fit();
   stream_.watch_end(buffer_, [self = shared_from_this()] {
