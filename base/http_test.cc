@@ -296,9 +296,13 @@ TEST_CASE("a client goes away while a stream waits for it, which nothing else ho
 TEST_CASE("a client that takes nothing of its answer is closed") {
   std::promise<void> closed;
   std::shared_ptr<HttpReply> kept;
+  std::shared_ptr<HttpReply> whole_reply;
   TestServer server(
       [&](const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
-        if (request.target == "/whole") return reply->send({200, {}, std::string(20'000'000, 'x')});
+        if (request.target == "/whole") {
+          whole_reply = reply;
+          return reply->send({200, {}, std::string(20'000'000, 'x')});
+        }
         kept = std::move(reply);
         kept->on_close([&] { closed.set_value(); });
         kept->start({200, {}, ""});
@@ -310,6 +314,15 @@ TEST_CASE("a client that takes nothing of its answer is closed") {
   write_all(whole, "GET /whole HTTP/1.1\r\nHost: x\r\n\r\n");
   write_all(stream, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(closed.get_future().wait_for(5s) == std::future_status::ready);
+  // Nothing of the whole answer waits any more when its connection was closed as well.
+  const auto deadline = std::chrono::steady_clock::now() + 5s;
+  std::size_t waiting = 1;
+  while (waiting > 0 && std::chrono::steady_clock::now() < deadline) {
+    std::promise<std::size_t> told;
+    server.loop().post([&] { told.set_value(whole_reply ? whole_reply->pending_bytes() : 1); });
+    waiting = told.get_future().get();
+  }
+  CHECK(waiting == 0);
   CHECK(std::ranges::count(read_all(stream, 30'000'000), 'x') < 20'000'000);
   CHECK(std::ranges::count(read_all(whole, 30'000'000), 'x') < 20'000'000);
 }
