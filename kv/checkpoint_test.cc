@@ -40,7 +40,7 @@ TEST_CASE("checkpoint: what changed is added to what is there, and loads as the 
   REQUIRE(image.events.size() == 3);
   CHECK(kv::decode_event(image.events[0]).index == 2);
   kv::Store loaded;
-  loaded.restore(std::move(image));
+  loaded.restore(image);
   CHECK(loaded.node_count() == store.node_count());
   CHECK_FALSE(loaded.peek("/1/a"));
   CHECK(loaded.peek("/1/empty")->value == "");

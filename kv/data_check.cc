@@ -111,7 +111,7 @@ class DataCheck {
     });
     if (lines > kMaxLines) complain("store.db", std::format("and {} more", lines - kMaxLines));
     nodes_ = state.nodes.size();
-    if (lines == 0) Store().restore(std::move(state));
+    if (lines == 0) Store().restore(state);
   }
 
   void check_structure(base::Database& database) {

@@ -169,8 +169,8 @@ void Replica::install_snapshot(const RaftBase& base, std::string_view state) {
     throw base::Error("install", "a snapshot", "its state is of another entry than it says");
   }
   const std::uint64_t seen = store_.revision();
+  store_.restore(image);  // refuses what contradicts itself before it is on the disk
   snapshots_.keep(image, base);
-  store_.restore(std::move(image));
   states_.clear();
   note_size();
   if (std::exchange(diverged_, false)) {

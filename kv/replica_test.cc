@@ -255,6 +255,12 @@ TEST_CASE_FIXTURE(SnapshotFixture, "replica: a snapshot that is not whole change
   std::string state = state_with(5, {});
   CHECK_THROWS_AS(replica.install_snapshot({5, 2, 1, {{1, true}}}, state.substr(0, state.size() - 1)), base::Error);
   CHECK_THROWS_AS(replica.install_snapshot({6, 2, 1, {{1, true}}}, state), base::Error);
+  bool kept = false;
+  replica.use_snapshots({[] { return nullptr; }, [&](const kv::StoreImage&, const kv::RaftBase&) { kept = true; }});
+  const std::string no_event =
+      kv::encode_position_record({1, 5, 2}) + kv::encode_event_record("no event") + kv::encode_end_record();
+  CHECK_THROWS_AS(replica.install_snapshot({5, 2, 1, {{1, true}}}, no_event), base::Error);
+  CHECK_FALSE(kept);
   CHECK(store.digest() == digest);
 }
 

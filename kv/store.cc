@@ -335,15 +335,15 @@ StoreChanges Store::take_changes() {
   return changes;
 }
 
-void Store::restore(StoreImage image) {
+void Store::restore(const StoreImage& image) {
   Store fresh(history_.limits());
-  fresh.fill(std::move(image));
+  fresh.fill(image);
   fresh.stats_ = stats_;
   *this = std::move(fresh);
 }
 
-void Store::fill(StoreImage image) {
-  for (NodeRow& row : image.nodes) {
+void Store::fill(const StoreImage& image) {
+  for (const NodeRow& row : image.nodes) {
     std::size_t slash = row.path.rfind('/');
     TreeNode* parent = tree_.find(row.path.substr(0, slash)).node;
     std::string name = row.path.substr(slash + 1);
@@ -355,7 +355,7 @@ void Store::fill(StoreImage image) {
     if (is_known && (!row.directory || !read_only(row.path))) throw base::Error("restore", row.path, "it occurs twice");
     TreeNode& node = is_known        ? *known->second
                      : row.directory ? tree_.add_directory(*parent, name)
-                                     : tree_.add_file(*parent, name, std::move(row.value));
+                                     : tree_.add_file(*parent, name, row.value);
     node.created_index = row.created_index;
     node.modified_index = row.modified_index;
     tree_.set_expiry(node, row.expires_at);

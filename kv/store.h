@@ -126,10 +126,10 @@ class Store {
 
   StoreChanges take_changes();
   // Replaces all. Throws base::Error for an image that contradicts itself, and has changed nothing then.
-  void restore(StoreImage image);
+  void restore(const StoreImage& image);
 
  private:
-  void fill(StoreImage image);
+  void fill(const StoreImage& image);
   Result set(const Command& command);
   Result create(const Command& command);
   Result update(const Command& command);

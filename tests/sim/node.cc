@@ -266,7 +266,7 @@ void Node::rot_state() {
   save_checkpoint();
   kv::StoreImage image = checkpoint_.image();
   image.nodes.push_back({.path = "/1/rot", .value = "rot", .created_index = 1, .modified_index = 1});
-  run_->store.restore(std::move(image));
+  run_->store.restore(image);
 }
 
 void Node::forget_everything() {
