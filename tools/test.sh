@@ -154,6 +154,7 @@ start_file() {
     command+=("${names[@]}")
   fi
   [[ $file != tests/blackbox/* && $file != tests/power/* ]] || command=(unshare --net bash -c 'ip link set lo up && exec "$@"' net "${command[@]}")
+  : >"$log"  # who follows it may be faster
   CLUSTERCTL=$ROOT/out/clusterctl "${command[@]}" </dev/null >"$log" 2>&1 &
   pid=$!
 }
@@ -190,7 +191,7 @@ shell_tier() {
     if [[ $live ]]; then
       tail -n +1 -f -s 0.2 --pid="$pid" "${log_of[$pid]}" &
       follower=$!
-      wait "$follower"
+      wait "$follower" || true
     fi
   done
   while ((${#log_of[@]} > 0)); do finish_file; done

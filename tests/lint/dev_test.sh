@@ -62,7 +62,7 @@ test_clean_says_what_it_removes() {
 test_progress_and_failure_of_a_step() {
   . "$ROOT/tools/common.sh"
   OUT=$(expect_fail 3 run_logged "the step" "$TMP/step.log" bash -c 'echo the reason; exit 3' 2>&1)
-  expect_match "$OUT" "the step: failed with exit code 3 after 0 s; the end of .*/step.log:"
+  expect_match "$OUT" "the step: failed with exit code 3 after [0-9]+ s; the end of .*/step.log:"
   expect_match "$OUT" "  \\| the reason"
 }
 
