@@ -349,9 +349,10 @@ test_the_leader_knows_how_fast_its_followers_answer() {
   start_cluster a b c
   local old other
   old=$(leader a)
-  for other in 1 2 3 4 5; do curl -s "$(keys "$old")/$other" -XPUT -d value=1 >/dev/null; done
+  # One answer may be for several writes, and what was sent before a follower had connected has failed.
   known() {
-    curl -s "$(url "$old")/v2/stats/leader" | jq -e '.followers | length == 2 and all(.counts.success >= 5 and .counts.fail == 0
+    curl -s "$(keys "$old")/a" -XPUT -d value=1 >/dev/null
+    curl -s "$(url "$old")/v2/stats/leader" | jq -e '.followers | length == 2 and all(.counts.success >= 5
       and .latency.minimum > 0 and .latency.minimum <= .latency.average and .latency.average <= .latency.maximum)'
   }
   wait_until 10 known
