@@ -162,8 +162,9 @@ void make_directories_durably(const std::string& path, mode_t mode) {
     const int fd = above.empty() ? -1 : ::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const Fd directory(fd);
     // A file system that is read-only has nothing to sync, and some say so (EINVAL: erofs).
-    if (directory && ::fsync(directory.get()) != 0 && errno != EINVAL && errno != EROFS)
+    if (directory && ::fsync(directory.get()) != 0 && errno != EINVAL && errno != EROFS) {
       throw_errno("fsync", above.native());
+    }
     above /= part;
   }
 }
