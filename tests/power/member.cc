@@ -1,8 +1,10 @@
 #include "member.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +117,7 @@ void Member::start(const CutPlan& plan, const Lies& lies) {
   base::write_file_atomic(log_file_, "");
   pid_ = base::check(::fork(), "fork");
   if (pid_ == 0) run_daemon();
+  process_ = base::Fd(base::check(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
 }
 
 // Never returns to what its parent was doing.
@@ -149,6 +152,11 @@ bool Member::serves() const {
   return log_has(kServes);
 }
 
+bool Member::ends_within(std::chrono::milliseconds time) const {
+  pollfd end{process_.get(), POLLIN, 0};
+  return pid_ == 0 || ::poll(&end, 1, static_cast<int>(time.count())) == 1;
+}
+
 bool Member::has_ended() {
   if (pid_ == 0) return true;
   int status = 0;
@@ -167,12 +175,9 @@ void Member::kill() {
 
 void Member::stop() {
   ::kill(pid_, SIGTERM);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  if (!ends_within(std::chrono::seconds(10))) throw Violation("SIGTERM does not end it; its log:\n" + log());
   int status = 0;
-  while (base::check(::waitpid(pid_, &status, WNOHANG), "wait") == 0) {
-    if (std::chrono::steady_clock::now() > deadline) throw Violation("SIGTERM does not end it; its log:\n" + log());
-    ::usleep(2000);
-  }
+  base::check(::waitpid(pid_, &status, 0), "wait");
   pid_ = 0;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw Violation("SIGTERM ended it badly; its log:\n" + log());
 }

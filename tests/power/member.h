@@ -3,12 +3,14 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "ledger.h"
 #include "power_cut.h"
 
@@ -32,6 +34,8 @@ class Member {
   bool serves() const;
   // True when this life has ended, by SIGKILL. Throws Violation when it has ended in another way: its log says why.
   bool has_ended();
+  // Waits for that, but not longer. It stays to be seen by has_ended().
+  bool ends_within(std::chrono::milliseconds time) const;
   void kill();  // and waits
   void stop();  // SIGTERM; throws Violation when it does not end well within ten seconds
   // After the end of a life: the power was gone with it. Where it is not called, the next life finds all that this one
@@ -58,6 +62,7 @@ class Member {
   UndoLog undo_log_;
   bool power_was_cut_ = true;
   pid_t pid_ = 0;
+  base::Fd process_;
 };
 
 }  // namespace power

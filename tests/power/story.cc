@@ -1,7 +1,5 @@
 #include "story.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -141,7 +139,7 @@ bool Story::comes_up(Member& member, milliseconds at_most) {
       throw Violation(std::format("member {} does not come up{}", member.name(), logs()));
     }
     revive_others(member);
-    ::usleep(500);
+    member.ends_within(milliseconds(1));
   }
   return false;
 }
@@ -165,7 +163,7 @@ bool Story::is_as_written(Member& member) {
       throw Violation(std::format("member {} does not answer as it should ({}){}", member.name(), why, logs()));
     }
     revive_others(member);
-    ::usleep(5000);
+    member.ends_within(milliseconds(5));
   }
 }
 
