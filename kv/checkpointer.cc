@@ -86,6 +86,9 @@ void Checkpointer::run() {
       saved = checkpoint_.save(changes_, base_);
     } catch (const base::Error& error) {
       post_([this, reason = std::string(error.what())] { callbacks_.failed(reason); });
+      lock.lock();
+      writing_ = false;  // instead() may wait
+      idle_.notify_all();
       return;
     }
     lock.lock();
