@@ -29,17 +29,10 @@ void write_nodes(base::Database& database, const StoreChanges& changes, std::uin
     take_out(path);
     remove.bind_blob(1, path).run();
   }
-  base::Statement put(
-      database,
-      "INSERT OR REPLACE INTO nodes(path, value, created, modified, expires, checksum) VALUES(?, ?, ?, ?, ?, ?)");
+  base::Statement put(database, kPutNode);
   for (const NodeRow& row : changes.nodes) {
     take_out(row.path);
-    const std::uint32_t checksum = checksum_of(row);
-    sum += checksum;
-    put.bind_blob(1, row.path);
-    row.directory ? put.bind_null(2) : put.bind_blob(2, row.value);
-    put.bind(3, static_cast<std::int64_t>(row.created_index)).bind(4, static_cast<std::int64_t>(row.modified_index));
-    put.bind(5, row.expires_at).bind(6, std::int64_t{checksum}).run();
+    sum += put_node(put, row);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "kv/bytes.h"
+#include "kv/event_bytes.h"
 #include "kv/go_text.h"
 #include "kv/members.h"
 #include "kv/sqlite_file.h"
@@ -17,7 +18,8 @@ namespace {
 constexpr const char* kSchema =
     "CREATE TABLE facts(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE nodes(path BLOB PRIMARY KEY, value BLOB, created INTEGER NOT NULL, modified INTEGER NOT NULL,"
-    " expires INTEGER NOT NULL, checksum INTEGER NOT NULL);"
+    " expires INTEGER NOT NULL, create_revision INTEGER NOT NULL, version INTEGER NOT NULL, lease INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL);"
     "CREATE TABLE configuration(idx INTEGER NOT NULL, servers BLOB NOT NULL);"
     "CREATE TABLE events(idx INTEGER PRIMARY KEY, event BLOB NOT NULL, checksum INTEGER NOT NULL);";
 
@@ -48,7 +50,8 @@ CheckpointFacts read_unchecked_facts(base::Database& database) {
   return facts;
 }
 
-// Version 2 had neither checksums nor the member's ids.
+// Version 2 had neither checksums nor the member's ids, and nothing for v3 clients: its files count as made and never
+// changed.
 void bring_to_version_3(base::Database& database, const WalIdentity& member) {
   base::Transaction transaction(database);
   CheckpointFacts facts = read_unchecked_facts(database);
@@ -59,16 +62,13 @@ void bring_to_version_3(base::Database& database, const WalIdentity& member) {
   database.execute(kSchema);
   {
     base::Statement old(database, "SELECT path, value, created, modified, expires FROM old_nodes");
-    base::Statement put(database, "INSERT INTO nodes VALUES(?, ?, ?, ?, ?, ?)");
+    base::Statement put(database, kPutNode);
     while (old.step()) {
-      const NodeRow row{
-          old.text(0),   old.text(1), old.is_null(1), as_unsigned(old.integer(2)), as_unsigned(old.integer(3)),
-          old.integer(4)};
-      const std::uint32_t checksum = checksum_of(row);
-      facts.nodes_sum += checksum;
-      put.bind_blob(1, row.path);
-      row.directory ? put.bind_null(2) : put.bind_blob(2, row.value);
-      put.bind(3, old.integer(2)).bind(4, old.integer(3)).bind(5, row.expires_at).bind(6, std::int64_t{checksum}).run();
+      NodeRow row{old.text(0),   old.text(1), old.is_null(1), as_unsigned(old.integer(2)), as_unsigned(old.integer(3)),
+                  old.integer(4)};
+      row.create_revision = row.directory ? 0 : row.created_index;
+      row.version = row.directory ? 0 : 1;
+      facts.nodes_sum += put_node(put, row);
     }
     base::Statement old_event(database, "SELECT idx, event FROM old_events");
     base::Statement add(database, "INSERT INTO events VALUES(?, ?, ?)");
@@ -126,12 +126,29 @@ void write_facts(base::Database& database, const CheckpointFacts& facts) {
   configuration.bind(1, as_signed(facts.base.configuration_index)).bind_blob(2, encode(facts.base.configuration)).run();
 }
 
-NodeRow read_node(const base::Statement& row, std::uint64_t& sum, const Complain& complain) {
-  NodeRow node{row.text(0),   row.text(1), row.is_null(1), as_unsigned(row.integer(2)), as_unsigned(row.integer(3)),
-               row.integer(4)};
+std::uint32_t put_node(base::Statement& statement, const NodeRow& node) {
   const std::uint32_t checksum = checksum_of(node);
-  if (row.integer(5) != std::int64_t{checksum}) complain(std::format("the node {} is damaged", json_quoted(node.path)));
-  sum += as_unsigned(row.integer(5));
+  statement.bind_blob(1, node.path);
+  node.directory ? statement.bind_null(2) : statement.bind_blob(2, node.value);
+  statement.bind(3, as_signed(node.created_index)).bind(4, as_signed(node.modified_index)).bind(5, node.expires_at);
+  statement.bind(6, as_signed(node.create_revision)).bind(7, as_signed(node.version)).bind(8, node.lease);
+  statement.bind(9, std::int64_t{checksum}).run();
+  return checksum;
+}
+
+NodeRow read_node(const base::Statement& row, std::uint64_t& sum, const Complain& complain) {
+  NodeRow node{row.text(0),
+               row.text(1),
+               row.is_null(1),
+               as_unsigned(row.integer(2)),
+               as_unsigned(row.integer(3)),
+               row.integer(4),
+               as_unsigned(row.integer(5)),
+               as_unsigned(row.integer(6)),
+               row.integer(7)};
+  const std::uint32_t checksum = checksum_of(node);
+  if (row.integer(8) != std::int64_t{checksum}) complain(std::format("the node {} is damaged", json_quoted(node.path)));
+  sum += as_unsigned(row.integer(8));
   return node;
 }
 
@@ -161,7 +178,7 @@ StoreImage read_state(base::Database& database, const CheckpointFacts& facts, co
   while (events.step()) {
     image.events.push_back(read_event(events, events_sum, complain));
     try {
-      decode_event(image.events.back());
+      decode_events(image.events.back());
     } catch (const base::Error& error) {
       complain(std::format("the event {}: {}", events.integer(0), error.what()));
     }

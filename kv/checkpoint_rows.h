@@ -19,7 +19,9 @@ inline constexpr std::int64_t kCheckpointVersion = 3;
 
 // A directory's path is a prefix of what is in it, so it comes first.
 inline constexpr std::string_view kSelectNodes =
-    "SELECT path, value, created, modified, expires, checksum FROM nodes ORDER BY path";
+    "SELECT path, value, created, modified, expires, create_revision, version, lease, checksum FROM nodes ORDER BY "
+    "path";
+inline constexpr std::string_view kPutNode = "INSERT OR REPLACE INTO nodes VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)";
 inline constexpr std::string_view kSelectEvents = "SELECT idx, event, checksum FROM events ORDER BY idx";
 
 // What is there once.
@@ -44,6 +46,9 @@ using Complain = std::function<void(const std::string&)>;
 CheckpointFacts read_facts(base::Database& database);
 // Within a transaction of the caller.
 void write_facts(base::Database& database, const CheckpointFacts& facts);
+
+// Runs kPutNode. Returns the row's checksum.
+std::uint32_t put_node(base::Statement& statement, const NodeRow& node);
 
 // Of the current row of kSelectNodes and kSelectEvents; each checksum is added to `sum`.
 NodeRow read_node(const base::Statement& row, std::uint64_t& sum, const Complain& complain);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/temp_dir.h"
 #include "kv/checkpoint_rows.h"
+#include "kv/event_bytes.h"
 #include "kv/store_image.h"
 
 namespace {
@@ -38,7 +39,7 @@ TEST_CASE("checkpoint: what changed is added to what is there, and loads as the 
   CHECK(image.position.revision == 4);
   CHECK(image.position.applied_index == 4);
   REQUIRE(image.events.size() == 3);
-  CHECK(kv::decode_event(image.events[0]).index == 2);
+  CHECK(kv::decode_events(image.events[0]).front().index == 2);
   kv::Store loaded;
   loaded.restore(image);
   CHECK(loaded.node_count() == store.node_count());
@@ -172,10 +173,12 @@ TEST_CASE("checkpoint: one of another member is refused") {
 
 // docs/formats/kv-store.md
 TEST_CASE("checkpoint format: the checksums of rows and facts") {
-  const kv::NodeRow row{"/1/a", "v", false, 4, 5, 1'700'000'000'000'000'000};
-  CHECK(encode_record(row) == std::string("\2\4/1/a\0\1v\4\5\x80\x80\xa8\xb1\xe3\x9f\xe7\xcb\x17", 20));
-  CHECK(checksum_of(row) == 2414239127);
-  CHECK(checksum_of(kv::NodeRow{"/1/d", "", true, 4, 4, 0}) == 1210994217);
+  const kv::NodeRow row{"/1/a", "v", false, 4, 5, 1'700'000'000'000'000'000, 3, 2, -1};
+  CHECK(encode_record(row) == std::string("\2\4/1/a\0\1v\4\5\x80\x80\xa8\xb1\xe3\x9f\xe7\xcb\x17\3\2"
+                                          "\xff\xff\xff\xff\xff\xff\xff\xff\xff\1",
+                                          32));
+  CHECK(checksum_of(row) == 2199853302);
+  CHECK(checksum_of(kv::NodeRow{"/1/d", "", true, 4, 4, 0}) == 2604241386);
   CHECK(kv::checksum_of_event("123456789") == 0xe3069283);
   const kv::CheckpointFacts facts{300, {0x11, 0x22}, {5, 2, 1, {{7, true}, {8, false}}}, 0x1'0000'0001, 9};
   CHECK(checksum_of(facts) == 1471627705);
@@ -243,7 +246,9 @@ TEST_CASE("checkpoint: a file of version 2, which had no checksums, becomes one 
     REQUIRE(save(checkpoint, store));
     base::Database database(path, true);
     database.execute(
-        "ALTER TABLE nodes DROP COLUMN checksum; ALTER TABLE events DROP COLUMN checksum;"
+        "ALTER TABLE nodes DROP COLUMN checksum; ALTER TABLE nodes DROP COLUMN create_revision;"
+        "ALTER TABLE nodes DROP COLUMN version; ALTER TABLE nodes DROP COLUMN lease; ALTER TABLE events DROP COLUMN "
+        "checksum;"
         "DELETE FROM facts WHERE name NOT IN ('revision', 'applied_index', 'applied_term'); PRAGMA user_version=2");
   }
   for (int start = 0; start < 2; ++start) {

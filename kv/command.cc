@@ -33,7 +33,7 @@ Command decode_command(std::string_view bytes) {
   Command command;
   std::uint8_t operation = in.byte();
   if (operation < static_cast<std::uint8_t>(Operation::kSet) ||
-      operation > static_cast<std::uint8_t>(Operation::kPublishMember)) {
+      operation > static_cast<std::uint8_t>(Operation::kRevokeLease)) {
     in.fail("unknown operation");
   }
   command.operation = static_cast<Operation>(operation);

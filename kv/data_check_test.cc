@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(DataFixture, "data check: whole data is found whole, and nothi
   const kv::DataReport report = kv::check_data_dir(path);
   CHECK(report.problems == std::vector<std::string>{});
   CHECK(report.summary == path +
-                              ": member 22 of cluster 11, term 2, entries 1 to 200 in wal; 102 nodes at index 99 "
+                              ": member 22 of cluster 11, term 2, entries 1 to 200 in wal; 105 nodes at index 99 "
                               "and entry 100 in store.db");
   CHECK(base::list_directory(path + "/wal") == files);
   CHECK(base::list_directory(path) == std::vector<std::string>{"lock", "store.db", "wal"});
@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(DataFixture, "data check: what the log of the database has is 
   REQUIRE(checkpoint.save(std::vector{store.take_changes()}, {150, 2, 1, configuration}));
   REQUIRE(base::read_file(state_file + "-wal").size() > 4096);
   const std::string log = base::read_file(state_file + "-wal");
-  CHECK(kv::check_data_dir(path).summary.contains("152 nodes at index 149 and entry 150"));
+  CHECK(kv::check_data_dir(path).summary.contains("155 nodes at index 149 and entry 150"));
   CHECK(base::read_file(state_file + "-wal") == log);
   kv::SqliteImage image = kv::read_sqlite_image(state_file);
   base::Database database(std::as_writable_bytes(std::span(image.bytes)), "image");

@@ -20,6 +20,10 @@ struct NodeView {
   std::vector<NodeView> nodes = {};
   std::uint64_t modified_index = 0;
   std::uint64_t created_index = 0;
+  // Of a file, as v3 clients see it (key_value.h); its mod_revision is modified_index.
+  std::uint64_t create_revision = 0;
+  std::uint64_t version = 0;
+  std::int64_t lease = 0;
 };
 
 enum class EventAction : std::uint8_t {
@@ -42,6 +46,10 @@ struct StoreEvent {
   std::optional<NodeView> previous = {};
   bool refresh = false;     // in the history, but no news
   std::uint64_t index = 0;  // of the store when it happened; of a read: when it was made
+  // Keys that it took along: those in a directory that went, or one that was kept elsewhere (keyspace.h). Empty and
+  // `forgets` set when they were too many to be kept: what was there before is not known any more.
+  std::vector<NodeView> taken = {};
+  bool forgets = false;
 
   // The change made a node where there was none (HTTP 201).
   bool created() const;
@@ -61,10 +69,5 @@ struct EventGist {
   bool removes_directory() const;
 };
 EventGist gist_of(const StoreEvent& event);
-
-// A row of the history on disk (docs/formats/kv-store.md). Events of reads have no such form.
-std::string encode(const StoreEvent& event);
-StoreEvent decode_event(std::string_view bytes);  // throws base::Error
-EventGist decode_gist(std::string_view bytes);    // the same; its key is a part of `bytes`
 
 }  // namespace kv

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <format>
+
+#include "kv/event_bytes.h"
 #include "kv/store.h"
 #include "kv/watch_hub.h"
 
@@ -37,24 +40,34 @@ TEST_CASE("concerns: hidden paths are news only below themselves, refreshes for 
 
 TEST_CASE("history: bounded by count and by bytes, the oldest go first") {
   kv::History few({.events = 3, .bytes = 1'000'000});
-  for (std::uint64_t i = 5; i < 10; ++i) few.add(event(i, "/1/a"));
+  for (std::uint64_t i = 5; i < 10; ++i) few.add({event(i, "/1/a")});
   CHECK(few.first_index() == 7);
   CHECK(few.last_index() == 9);
   kv::History small({.events = 1000, .bytes = 1000});
-  for (std::uint64_t i = 1; i < 20; ++i) small.add(event(i, "/1/" + std::string(300, 'x')));
+  for (std::uint64_t i = 1; i < 20; ++i) small.add({event(i, "/1/" + std::string(300, 'x'))});
   CHECK(small.bytes() <= 1000);
   CHECK(small.last_index() == 19);
 }
 
 TEST_CASE("history: a scan finds the first event from an index on") {
   kv::History history;
-  history.add(event(4, "/1/a"));
-  history.add(event(5, "/1/b"));
-  history.add(event(6, "/1/a"));
-  CHECK(history.scan("/1/a", false, 4)->index == 4);
-  CHECK(history.scan("/1/a", false, 5)->index == 6);
-  CHECK_FALSE(history.scan("/1/a", false, 7));
-  CHECK_FALSE(history.scan("/1/c", false, 4));
+  history.add({event(4, "/1/a")});
+  history.add({event(5, "/1/b"), event(5, "/1/d/x"), event(5, "/1/c"), event(5, "/1/d/y")});
+  history.add({event(6, "/1/a")});
+  auto found = [&](const char* key, std::uint64_t from, std::uint64_t until = UINT64_MAX) {
+    std::string text;
+    for (const kv::EventPtr& one : history.scan(key, true, from, until)) {
+      text += std::format("{} {};", one->index, one->node.key);
+    }
+    return text;
+  };
+  CHECK(found("/1/a", 4) == "4 /1/a;");
+  CHECK(found("/1/a", 5) == "6 /1/a;");
+  CHECK(found("/1/d", 4) == "5 /1/d/x;5 /1/d/y;");
+  CHECK(found("/1/c", 4) == "5 /1/c;");
+  CHECK(found("/1/c", 4, 5).empty());
+  CHECK(found("/1/a", 7).empty());
+  CHECK(found("/1/e", 4).empty());
 }
 
 TEST_CASE("history: an event comes back as it went in") {
@@ -64,15 +77,16 @@ TEST_CASE("history: an event comes back as it went in") {
   made.previous = kv::NodeView{.key = "/1/a", .value = ""};
   made.index = made.node.modified_index = 4;
   kv::History history;
-  history.add(std::make_shared<const kv::StoreEvent>(made));
-  history.add(event(5, "/1/b"));
-  kv::EventPtr got = history.at(4);
+  history.add({std::make_shared<const kv::StoreEvent>(made)});
+  history.add({event(5, "/1/b")});
+  kv::EventPtr got = history.at(4).front();
   CHECK(got->index == 4);
   CHECK(got->node.value == "new");
   CHECK(got->node.expires_at == made.node.expires_at);
   CHECK(got->node.ttl == 7);
   CHECK(got->previous.value().value == "");
-  CHECK(encode(*got) == encode(made));
+  const kv::EventPtr same = std::make_shared<const kv::StoreEvent>(made);
+  CHECK(kv::encode({&got, 1}) == kv::encode({&same, 1}));
 }
 
 TEST_CASE("history: what was cleared is said with etcd's words") {

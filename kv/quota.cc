@@ -2,6 +2,8 @@
 
 #include <format>
 
+#include "kv/transaction.h"
+
 namespace kv {
 
 std::string Quota::note(std::uint64_t size) {
@@ -18,7 +20,10 @@ std::string Quota::note(std::uint64_t size) {
 }
 
 bool Quota::refuses(const Command& command) const {
-  if (!exceeded_ || !command.key.starts_with("/1")) return false;
+  if (!exceeded_) return false;
+  if (command.operation == Operation::kGrantLease) return true;
+  if (command.operation == Operation::kTransaction) return puts(decode_transaction(command.value));
+  if (!command.key.starts_with("/1")) return false;
   switch (command.operation) {
     case Operation::kSet:
     case Operation::kUpdate:

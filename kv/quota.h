@@ -24,8 +24,8 @@ class Quota {
   // The state has this size now. The line for the log when the alarm was raised or cleared, else "".
   std::string note(std::uint64_t size);
 
-  // Is it refused now? A client's command that makes or changes a key is; removing, expiry, keeping a lease alive,
-  // members, users and roles are not.
+  // Is it refused now? A client's command that may make or change a key, or make a lease, is; removing, expiry, keeping
+  // a lease alive, members, users and roles are not.
   bool refuses(const Command& command) const;
 
  private:

@@ -35,9 +35,10 @@ StoreError refusal_error(Refusal refusal) {
 }
 
 constexpr std::chrono::seconds kRoundInterval{1};
-// Keys outside of "/1" and "/2" are the cluster's own.
+// What the cluster needs for itself, and leases, which must not end because clients write much.
 Lane lane_of(const Command& command) {
-  const bool own = command.operation == Operation::kExpire || command.key.starts_with("/0/");
+  const bool own = command.operation == Operation::kExpire || command.key.starts_with("/0/") ||
+                   command.key.starts_with(kLeasesRoot);
   return own ? Lane::kInternal : Lane::kClient;
 }
 
@@ -180,7 +181,7 @@ void Replica::install_snapshot(const RaftBase& base, std::string_view state) {
     watches_.clear();
   } else {
     for (std::uint64_t index = seen + 1; index <= store_.revision(); ++index) {
-      watches_.notify(store_.history().at(index));
+      for (const EventPtr& event : store_.history().at(index)) watches_.notify(event);
     }
   }
   members_changed();

@@ -3,10 +3,14 @@
 
 #include "kv/store.h"
 
+#include <array>
 #include <cassert>
 #include <format>
 
 #include "base/error.h"
+#include "kv/client/key_path.h"
+#include "kv/event_bytes.h"
+#include "kv/keyspace.h"
 #include "kv/state_digest.h"
 #include "kv/view.h"
 
@@ -14,9 +18,11 @@ namespace kv {
 
 namespace {
 
-// The root and the two namespaces in it: cluster facts and users' keys.
+// The root and what is always in it: the cluster's facts, keys, keys that are no paths, what v3 keeps beside its keys.
+constexpr std::array<std::string_view, 5> kFixed{"/0", "/1", "/3", "/4", "/4/leases"};
+
 bool read_only(const std::string& key) {
-  return key == "/" || key == "/0" || key == "/1";
+  return key == "/" || std::ranges::contains(kFixed, key);
 }
 
 std::int64_t sane_expiry(std::int64_t expires_at) {
@@ -38,8 +44,10 @@ void count(const Result& result, std::uint64_t& success, std::uint64_t& fail) {
 }  // namespace
 
 Store::Store(HistoryLimits limits) : history_(limits) {
-  tree_.touch(tree_.add_directory(tree_.root(), "0"));
-  tree_.touch(tree_.add_directory(tree_.root(), "1"));
+  for (const std::string_view path : kFixed) {
+    auto [directory, name] = Tree::split(path);
+    tree_.touch(tree_.add_directory(*tree_.find(directory).node, name));
+  }
 }
 
 Applied Store::apply(const Command& command, std::uint64_t log_index, std::uint64_t term) {
@@ -79,9 +87,17 @@ Applied Store::apply(const Command& command, std::uint64_t log_index, std::uint6
     case Operation::kRemoveMember:
     case Operation::kPublishMember:
       return change_member(command);
+    case Operation::kTransaction:
+      return transact(command);
+    case Operation::kCompact:
+      return compact(command);
+    case Operation::kGrantLease:
+    case Operation::kRenewLease:
+    case Operation::kRevokeLease:
+      return change_lease(command);
   }
   Applied applied{std::move(result), {}};
-  if (position_.revision != before) applied.events.push_back(history_.at(position_.revision));
+  if (position_.revision != before) applied.events = history_.at(position_.revision);
   return applied;
 }
 
@@ -141,13 +157,28 @@ Result Store::put_node(const Command& command, const std::string& key, bool repl
   const std::uint64_t index = position_.revision + 1;
   StoreEvent event = event_of(action, key, index, index);
   if (found.node != nullptr) event.previous = view_of(*found.node, key, Depth::kNode, command.time);
+  // The key may have been kept where v2 does not look: it goes on here.
+  std::uint64_t create_revision = 0;
+  std::uint64_t version = 0;
+  if (found.node == nullptr && !command.directory && is_below(key, kKeysRoot)) {
+    const std::string loose = loose_path(std::string_view(key).substr(kKeysRoot.size()));
+    if (TreeNode* twin = tree_.find(loose).node) {
+      event.taken.push_back(view_of(*twin, loose, Depth::kNode, command.time));
+      create_revision = twin->create_revision;
+      version = twin->version;
+      tree_.remove(*twin);
+    }
+  }
   TreeNode& node = make_node(command, key, found.node, index);
-  node.created_index = node.modified_index = index;
+  node.created_index = index;
+  if (version != 0) {
+    node.create_revision = create_revision;
+    node.version = version;
+  }
+  note_change(node, index);
   tree_.set_expiry(node, sane_expiry(command.expires_at));
 
-  event.node.directory = command.directory;
-  if (!command.directory) event.node.value = command.value;
-  show_expiry(event.node, node.expires_at, command.time);
+  event.node = view_of(node, key, Depth::kNode, command.time);
   event.refresh = command.refresh;
   return record(std::move(event));
 }
@@ -160,23 +191,21 @@ TreeNode& Store::make_node(const Command& command, const std::string& key, TreeN
   }
   if (present != nullptr) tree_.remove(*present);
 
+  const auto [directory, last_name] = Tree::split(key);
   TreeNode* parent = &tree_.root();
-  std::size_t at = 1;
-  for (std::size_t slash = key.find('/', at); slash != std::string::npos; slash = key.find('/', at)) {
-    std::string_view name = std::string_view(key).substr(at, slash - at);
-    auto child = parent->children->find(name);
-    if (child == parent->children->end()) {
+  for (std::size_t at = 1, end = 0; at < directory.size(); at = end + 1) {
+    end = std::min(directory.find('/', at), directory.size());
+    const std::string_view name = directory.substr(at, end - at);
+    if (TreeNode* child = parent->child(name)) {
+      parent = child;
+    } else {
       parent = &tree_.add_directory(*parent, name);
       parent->created_index = parent->modified_index = index;
       tree_.touch(*parent);
-    } else {
-      parent = child->second.get();
     }
-    at = slash + 1;
   }
-
-  std::string_view name = std::string_view(key).substr(at);
-  return command.directory ? tree_.add_directory(*parent, name) : tree_.add_file(*parent, name, command.value);
+  return command.directory ? tree_.add_directory(*parent, last_name)
+                           : tree_.add_file(*parent, last_name, command.value);
 }
 
 Result Store::update(const Command& command) {
@@ -193,8 +222,8 @@ Result Store::update(const Command& command) {
     event.node.directory = true;  // only its TTL changes: modified_index stays, as in etcd
   } else {
     if (!command.refresh) tree_.set_value(node, command.value);
-    node.modified_index = index;
-    event.node.value = node.value;
+    note_change(node, index);
+    show_key(event.node, node);
   }
   tree_.set_expiry(node, sane_expiry(command.expires_at));
   show_expiry(event.node, node.expires_at, command.time);
@@ -214,9 +243,9 @@ Result Store::compare_and_swap(const Command& command) {
   StoreEvent event = event_of(EventAction::kCompareAndSwap, command.key, index, node.created_index);
   event.previous = view_of(node, command.key, Depth::kNode, command.time);
   if (!command.refresh) tree_.set_value(node, command.value);
-  node.modified_index = index;
+  note_change(node, index);
   tree_.set_expiry(node, sane_expiry(command.expires_at));
-  event.node.value = node.value;
+  show_key(event.node, node);
   show_expiry(event.node, node.expires_at, command.time);
   event.refresh = command.refresh;
   return record(std::move(event));
@@ -234,6 +263,7 @@ Result Store::remove(const Command& command) {
   StoreEvent event = event_of(EventAction::kDelete, command.key, position_.revision + 1, node.created_index);
   event.node.directory = node.directory();
   event.previous = view_of(node, command.key, Depth::kNode, command.time);
+  take_along(event, node);
   tree_.remove(node);
   return record(std::move(event));
 }
@@ -255,9 +285,14 @@ std::vector<EventPtr> Store::expire(std::int64_t cutoff) {
   for (TreeNode* node = tree_.next_to_expire(); node != nullptr && node->expires_at <= cutoff;
        node = tree_.next_to_expire()) {
     std::string key = node->path();
+    if (const auto lease = lease_of_path(key)) {
+      std::ranges::move(end_lease(*node, *lease, EventAction::kExpire, cutoff), std::back_inserter(events));
+      continue;
+    }
     StoreEvent event = event_of(EventAction::kExpire, key, position_.revision + 1, node->created_index);
     event.node.directory = node->directory();
     event.previous = view_of(*node, key, Depth::kNode, cutoff);
+    take_along(event, *node);
     tree_.remove(*node);
     events.push_back(record(std::move(event)));
     ++stats_.expire_count;
@@ -276,13 +311,45 @@ std::optional<StoreError> Store::compare(const TreeNode& node, const Command& co
   return error(ErrorCode::kTestFailed, value + " " + index);
 }
 
+void Store::note_change(TreeNode& node, std::uint64_t index, std::int64_t lease) {
+  node.modified_index = index;
+  if (node.directory()) return;
+  if (node.version++ == 0) node.create_revision = index;
+  tree_.set_lease(node, lease);
+}
+
+// The keys that go with a directory, for those who see keys alone.
+void Store::take_along(StoreEvent& event, const TreeNode& node) {
+  if (!node.directory() || !key_of_path(event.node.key)) return;
+  std::size_t bytes = 0;
+  auto take = [&](auto& self, const TreeNode& directory, const std::string& path) -> void {
+    for (const auto& child : *directory.children) {
+      const std::string child_path = path + "/" + child->name;
+      if (child->directory()) {
+        self(self, *child, child_path);
+      } else if ((bytes += child_path.size() + child->value.size()) <= kMaxTakenBytes) {
+        event.taken.push_back(view_of(*child, child_path, Depth::kNode, 0));
+      }
+    }
+  };
+  take(take, node, event.node.key);
+  event.forgets = bytes > kMaxTakenBytes;
+  if (event.forgets) event.taken.clear();
+}
+
 EventPtr Store::record(StoreEvent event) {
-  position_.revision = event.index;
-  if (event.node.key.starts_with("/0/")) member_changes_.count();
-  if (event.node.key.starts_with("/2")) auth_changes_.count();
   EventPtr shared = std::make_shared<const StoreEvent>(std::move(event));
-  history_.add(shared);
+  record(std::vector{shared});
   return shared;
+}
+
+void Store::record(std::vector<EventPtr> events) {
+  position_.revision = events.front()->index;
+  for (const EventPtr& event : events) {
+    if (event->node.key.starts_with("/0/")) member_changes_.count();
+    if (event->node.key.starts_with("/2")) auth_changes_.count();
+  }
+  history_.add(std::move(events));
 }
 
 std::variant<TreeNode*, StoreError> Store::find(const std::string& key) const {
@@ -323,8 +390,8 @@ StoreChanges Store::take_changes() {
   changes.removed = std::move(nodes.removed);
   changes.nodes.reserve(nodes.changed.size());
   for (const TreeNode* node : nodes.changed) {
-    changes.nodes.push_back(
-        {node->path(), node->value, node->directory(), node->created_index, node->modified_index, node->expires_at});
+    changes.nodes.push_back({node->path(), node->value, node->directory(), node->created_index, node->modified_index,
+                             node->expires_at, node->create_revision, node->version, node->lease});
   }
   changes.first_event = history_.first_index();
   changes.first_new_event = std::max(checkpointed_revision_ + 1, changes.first_event);
@@ -344,29 +411,41 @@ void Store::restore(const StoreImage& image) {
 
 void Store::fill(const StoreImage& image) {
   for (const NodeRow& row : image.nodes) {
-    std::size_t slash = row.path.rfind('/');
-    TreeNode* parent = tree_.find(row.path.substr(0, slash)).node;
-    std::string name = row.path.substr(slash + 1);
+    auto [directory, name] = Tree::split(row.path);
+    TreeNode* parent = tree_.find(directory).node;
     if (parent == nullptr || !parent->directory()) {
       throw base::Error("restore", row.path, "its directory is missing from the checkpoint");
     }
-    auto known = parent->children->find(name);
-    bool is_known = known != parent->children->end();
-    if (is_known && (!row.directory || !read_only(row.path))) throw base::Error("restore", row.path, "it occurs twice");
-    TreeNode& node = is_known        ? *known->second
-                     : row.directory ? tree_.add_directory(*parent, name)
-                                     : tree_.add_file(*parent, name, row.value);
+    const bool key = !row.directory && key_of_path(row.path);
+    if ((row.lease != 0 && !key) || (row.directory && directory == kLooseRoot)) {
+      throw base::Error("restore", row.path, "it is no key");
+    }
+    TreeNode* known = parent->child(name);
+    if (known != nullptr && (!row.directory || !read_only(row.path)))
+      throw base::Error("restore", row.path, "it occurs twice");
+    TreeNode& node = known != nullptr ? *known
+                     : row.directory  ? tree_.add_directory(*parent, name)
+                                      : tree_.add_file(*parent, name, row.value);
     node.created_index = row.created_index;
     node.modified_index = row.modified_index;
+    node.create_revision = row.create_revision;
+    node.version = row.version;
+    tree_.set_lease(node, row.lease);
     tree_.set_expiry(node, row.expires_at);
   }
-  for (const std::string& bytes : image.events) {
-    StoreEvent event = decode_event(bytes);
-    if (!history_.empty() && event.index != history_.last_index() + 1) {
-      throw base::Error("restore", "history",
-                        std::format("event {} does not follow {}", event.index, history_.last_index()));
+  for (const std::int64_t lease : tree_.leases()) {
+    if (!this->lease(lease)) throw base::Error("restore", lease_path(lease), "keys hang on it, but it is not there");
+  }
+  for (const std::string& record : image.events) {
+    std::vector<EventPtr> events;
+    for (StoreEvent& event : decode_events(record)) {
+      events.push_back(std::make_shared<const StoreEvent>(std::move(event)));
     }
-    history_.add(std::make_shared<const StoreEvent>(std::move(event)));
+    const std::uint64_t index = events.front()->index;
+    if (!history_.empty() && index != history_.last_index() + 1) {
+      throw base::Error("restore", "history", std::format("event {} does not follow {}", index, history_.last_index()));
+    }
+    history_.add(std::move(events));
   }
   position_ = image.position;
   if (!history_.empty() && history_.last_index() != position_.revision) {

@@ -2,8 +2,8 @@
 // The replicated state machine: the tree, the history and the one revision counter, changed by commands alone. The same
 // commands in the same order give the same state on every member: no clock, no I/O, no threads, no random order here.
 //
-// The rules are etcd v2's (etcd 3.4 server/etcdserver/api/v2store/store.go); where they differ docs/kv.md says so.
-// One thread.
+// The rules are etcd v2's (etcd 3.4 server/etcdserver/api/v2store/store.go) for nodes, and v3's for the same data as
+// keys (keyspace.h), leases and transactions; where they differ docs/kv.md says so. One thread.
 
 #include <algorithm>
 #include <cstdint>
@@ -15,12 +15,18 @@
 #include "kv/command.h"
 #include "kv/event.h"
 #include "kv/history.h"
+#include "kv/leases.h"
 #include "kv/store_error.h"
+#include "kv/transaction.h"
 #include "kv/tree.h"
 
 namespace kv {
 
-using Result = std::variant<EventPtr, StoreError>;
+// Of a command for nodes an event or an error; of one for keys or leases its answer, which has errors of its own.
+using Result = std::variant<EventPtr, StoreError, KeysAnswer>;
+
+// Of keys and values that one revision took away: when there is more, its events do not hold them.
+inline constexpr std::size_t kMaxTakenBytes = std::size_t{16} << 20;
 
 struct Applied {
   Result result;                      // for the one who asked; a null event for kExpire
@@ -35,6 +41,9 @@ struct NodeRow {
   std::uint64_t created_index = 0;
   std::uint64_t modified_index = 0;
   std::int64_t expires_at = 0;  // nanoseconds since 1970 UTC, 0: never
+  std::uint64_t create_revision = 0;
+  std::uint64_t version = 0;
+  std::int64_t lease = 0;
 };
 
 // How far the state reaches.
@@ -102,6 +111,21 @@ class Store {
   // The node with everything below (hidden nodes excepted), or nothing; for our own use, so it is not counted.
   std::optional<NodeView> peek(const std::string& key) const;
 
+  // --- keys and leases
+
+  // REQUIRES: check() finds nothing wrong with a transaction of it.
+  std::variant<RangeAnswer, KeyError> range(const RangeRequest& request) const;
+  // The answer to a transaction that reads only, now.
+  KeysAnswer read(const Transaction& transaction) const;
+  // States before this revision are not known any more.
+  std::uint64_t compacted() const;
+
+  std::optional<Lease> lease(std::int64_t id) const;
+  std::vector<Lease> leases() const;                              // by id
+  std::vector<std::string> keys_of_lease(std::int64_t id) const;  // in the order of their bytes
+
+  // --- watches, expiry, size
+
   // Error 401 when a watch from `since` (> 0) would miss events that have left the history.
   std::optional<StoreError> history_gap(std::uint64_t since) const;
   const History& history() const { return history_; }
@@ -142,12 +166,25 @@ class Store {
   Applied change_member(const Command& command);
   std::optional<ErrorCode> member_refusal(const Command& command) const;
 
+  // store_keys.cc, store_leases.cc
+  class KeyWriter;
+  Applied transact(const Command& command);
+  Applied compact(const Command& command);
+  Applied change_lease(const Command& command);
+  KeysAnswer grant_lease(const Command& command);
+  std::vector<EventPtr> end_lease(TreeNode& node, std::int64_t id, EventAction action, std::int64_t now);
+  RangeAnswer collect(const RangeRequest& request, const std::vector<EventPtr>& unrecorded) const;
+  std::optional<KeyError> refusal(const Request& request) const;
+
   std::variant<TreeNode*, StoreError> find(const std::string& key) const;
   StoreError error(ErrorCode code, std::string cause) const;
   std::optional<StoreError> compare(const TreeNode& node, const Command& command) const;
   Result put_node(const Command& command, const std::string& key, bool replace, EventAction action);
   TreeNode& make_node(const Command& command, const std::string& key, TreeNode* present, std::uint64_t index);
+  void note_change(TreeNode& node, std::uint64_t index, std::int64_t lease = 0);
+  static void take_along(StoreEvent& event, const TreeNode& node);
   EventPtr record(StoreEvent event);
+  void record(std::vector<EventPtr> events);
 
   Tree tree_;
   History history_;

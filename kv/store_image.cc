@@ -24,6 +24,9 @@ NodeRow read_node(ByteReader& in) {
   row.created_index = in.number();
   row.modified_index = in.number();
   row.expires_at = static_cast<std::int64_t>(in.number());
+  row.create_revision = in.number();
+  row.version = in.number();
+  row.lease = static_cast<std::int64_t>(in.number());
   return row;
 }
 
@@ -45,6 +48,9 @@ std::string encode_record(const NodeRow& row) {
   out.number(row.created_index);
   out.number(row.modified_index);
   out.number(static_cast<std::uint64_t>(row.expires_at));
+  out.number(row.create_revision);
+  out.number(row.version);
+  out.number(static_cast<std::uint64_t>(row.lease));
   return out.take();
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.h"
+#include "kv/event_bytes.h"
 
 namespace {
 
@@ -274,7 +275,7 @@ TEST_CASE_FIXTURE(Fixture, "store: a refresh keeps the value and is no news") {
   CHECK(event.node.ttl == 100);
   CHECK(value("/a") == "1");
   CHECK(store.revision() == 2);
-  CHECK_FALSE(store.history().scan("/1/a", false, 2));
+  CHECK(store.history().scan("/1/a", false, 2).empty());
   command.key = "/missing";
   CHECK(error(apply(command)) == "100 /1/missing [2]");
   command.operation = Operation::kUpdate;
@@ -325,8 +326,8 @@ TEST_CASE("store: an image with a hole is refused") {
   CHECK_THROWS_AS(f.store.restore(orphan), base::Error);
   kv::StoreImage gap{{3, 3, 1}, {}, {}};
   for (std::uint64_t index : {1, 3}) {
-    gap.events.push_back(
-        encode(kv::StoreEvent{.action = kv::EventAction::kSet, .node = {.key = "/1/a"}, .index = index}));
+    gap.events.push_back(kv::encode(std::vector<EventPtr>{std::make_shared<const kv::StoreEvent>(
+        kv::StoreEvent{.action = kv::EventAction::kSet, .node = {.key = "/1/a"}, .index = index})}));
   }
   Fixture g;
   CHECK_THROWS_AS(g.store.restore(gap), base::Error);

@@ -10,12 +10,19 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kv {
 
 struct TreeNode {
-  using Children = std::map<std::string, std::unique_ptr<TreeNode>, std::less<>>;
+  struct ByName {
+    using is_transparent = void;
+    static std::string_view name_of(const std::unique_ptr<TreeNode>& node) { return node->name; }
+    static std::string_view name_of(std::string_view name) { return name; }
+    bool operator()(const auto& left, const auto& right) const { return name_of(left) < name_of(right); }
+  };
+  using Children = std::set<std::unique_ptr<TreeNode>, ByName>;
 
   std::string name = {};  // last part of the path; empty for the root
   TreeNode* parent = nullptr;
@@ -24,6 +31,10 @@ struct TreeNode {
   std::uint64_t created_index = 0;
   std::uint64_t modified_index = 0;
   std::int64_t expires_at = 0;  // nanoseconds since 1970 UTC, 0: never
+  // Of a file, as v3 clients see it (key_value.h); its mod_revision is modified_index.
+  std::uint64_t create_revision = 0;
+  std::uint64_t version = 0;
+  std::int64_t lease = 0;
 
   // The tree's own.
   std::uint32_t change = 0;       // its place in the list of changed nodes, from 1; 0: none
@@ -33,6 +44,7 @@ struct TreeNode {
   bool directory() const { return children != nullptr; }
   bool hidden() const { return name.starts_with('_'); }
   std::string path() const;
+  TreeNode* child(std::string_view child_name) const;  // null: there is none, or this is no directory
 };
 
 class Tree {
@@ -46,6 +58,7 @@ class Tree {
     std::string path = {};
     bool through_file = false;
   };
+  // Below "/3" (kv/keyspace.h) the whole rest is one name, with its slashes.
   Found find(std::string_view path) const;
 
   TreeNode& root() { return *root_; }
@@ -56,6 +69,9 @@ class Tree {
   static constexpr std::uint64_t kNodeBytes = 256;
   // Names, values and kNodeBytes of all nodes: the same on every member that has the same nodes.
   std::uint64_t bytes() const { return bytes_; }
+
+  // The directory that a path is in, without a look at whether it is there, and its name there.
+  static std::pair<std::string_view, std::string_view> split(std::string_view path);
 
   // REQUIRES: `parent` is a directory without a child of this name; touch() or set_expiry() follows when the indices
   // are set.
@@ -69,6 +85,11 @@ class Tree {
   void set_value(TreeNode& node, std::string value);
   // touch() is part of it.
   void set_expiry(TreeNode& node, std::int64_t expires_at);
+  // The same. 0: none.
+  void set_lease(TreeNode& node, std::int64_t lease);
+  std::vector<std::int64_t> leases() const;  // those that nodes hang on
+  // The paths of the nodes that hang on a lease.
+  const std::set<std::string>& leased(std::int64_t lease) const;
   // To be called after a change of value or indices in place.
   void touch(TreeNode& node);
 
@@ -92,13 +113,15 @@ class Tree {
  private:
   TreeNode& add(TreeNode& parent, std::string_view name);
   void forget(TreeNode& node, std::string path);
+  void unlease(std::int64_t lease, const std::string& path);
 
   std::unique_ptr<TreeNode> root_;
   std::size_t size_ = 0;
   std::uint64_t digest_ = 0;
   std::uint64_t bytes_ = 0;
   std::set<std::pair<std::int64_t, std::string>> expiries_;
-  std::vector<TreeNode*> changed_;  // null: removed since
+  std::map<std::int64_t, std::set<std::string>> leased_;  // paths
+  std::vector<TreeNode*> changed_;                        // null: removed since
   std::vector<std::string> removed_;
 };
 

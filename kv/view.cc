@@ -14,21 +14,28 @@ void show_expiry(NodeView& view, std::int64_t expires_at, std::int64_t now) {
   view.ttl = seconds_left(expires_at, now);
 }
 
+void show_key(NodeView& view, const TreeNode& node) {
+  view.value = node.value;
+  view.create_revision = node.create_revision;
+  view.version = node.version;
+  view.lease = node.lease;
+}
+
 NodeView view_of(const TreeNode& node, const std::string& path, Depth depth, std::int64_t now) {
   NodeView view{.key = path};
   view.modified_index = node.modified_index;
   view.created_index = node.created_index;
   show_expiry(view, node.expires_at, now);
   if (!node.directory()) {
-    view.value = node.value;
+    show_key(view, node);
     return view;
   }
   view.directory = true;
   if (depth == Depth::kNode) return view;
   const Depth below = depth == Depth::kAll ? Depth::kAll : Depth::kNode;
   const std::string prefix = path == "/" ? path : path + "/";
-  for (const auto& [name, child] : *node.children) {
-    if (!child->hidden()) view.nodes.push_back(view_of(*child, prefix + name, below, now));
+  for (const auto& child : *node.children) {
+    if (!child->hidden()) view.nodes.push_back(view_of(*child, prefix + child->name, below, now));
   }
   return view;
 }

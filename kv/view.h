@@ -17,6 +17,9 @@ std::int64_t seconds_left(std::int64_t expires_at, std::int64_t now);
 
 void show_expiry(NodeView& view, std::int64_t expires_at, std::int64_t now);
 
+// Of a file: its value, and what v3 clients see.
+void show_key(NodeView& view, const TreeNode& node);
+
 enum class Depth {
   kNode,      // without what is in a directory
   kChildren,  // and its children

@@ -46,13 +46,14 @@ void WatchStreams::go_on(const std::shared_ptr<Stream>& stream) {
     if (auto gap = store_.history_gap(watch.since)) return end(*stream, *gap);
     if (bytes >= limits_.turn_bytes || looked_at >= limits_.turn_events) return later(stream);
     const std::uint64_t until = watch.since + limits_.turn_events - looked_at;
-    const EventPtr event = store_.history().scan(watch.key, watch.recursive, watch.since, until);
-    const std::uint64_t next = event ? event->index + 1 : std::min(until, store_.revision() + 1);
+    const auto events = store_.history().scan(watch.key, watch.recursive, watch.since, until);
+    const std::uint64_t next = events.empty() ? std::min(until, store_.revision() + 1) : events.front()->index + 1;
     looked_at += next - watch.since;
     watch.since = next;
-    if (!event) continue;
-    bytes += encoded(event).size();
-    if (!send(*stream, event)) return;
+    for (const EventPtr& event : events) {
+      bytes += encoded(event).size();
+      if (!send(*stream, event)) return;
+    }
     if (stream->reply->pending_bytes() > limits_.pending_bytes) {
       stream->reply->on_drained([this, stream] { go_on(stream); });
       return;
@@ -73,12 +74,15 @@ void WatchStreams::deliver(const std::shared_ptr<Stream>& stream, const EventPtr
     if (!stream->watch.stream) return stream->reply->finish();
     return end(*stream, {ErrorCode::kWatcherCleared, "", store_.revision()});
   }
-  if (stream->watch.stream && stream->reply->pending_bytes() > limits_.pending_bytes) {
+  // Between the events of one index there is no way back into the history.
+  const bool first = event->index >= stream->watch.since;
+  if (stream->watch.stream && first && stream->reply->pending_bytes() > limits_.pending_bytes) {
     hub_.remove(std::exchange(stream->id, 0));
     stream->watch.since = event->index;
     stream->reply->on_drained([this, stream] { go_on(stream); });
     return;
   }
+  stream->watch.since = event->index + 1;
   send(*stream, event);
 }
 

@@ -9,7 +9,7 @@ usage() {
 usage: ./dev fuzz [--seconds N] [--jobs N] [TARGET…]
 
 Feeds parsers of outside bytes with what libFuzzer makes of tests/fuzz/corpus, under ASan and UBSan. Targets:
-http, v2, wal, peer, snapshot, options; without a name all of them.
+http, v2, command, wal, peer, snapshot, options; without a name all of them.
 
   --seconds N   for each target (default 60)
   --jobs N      targets at the same time (default: the number of cores)

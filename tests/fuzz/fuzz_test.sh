@@ -10,6 +10,7 @@ fuzz() { "$ROOT/tools/fuzz.sh" --jobs 2 --seconds "$SECONDS_EACH" "$@"; }
 test_requests() { fuzz http v2; }
 test_other_members() { fuzz peer snapshot; }
 test_log_and_options() { fuzz wal options; }
+test_commands() { fuzz command; }
 
 test_a_finding_is_reported() {
   local text

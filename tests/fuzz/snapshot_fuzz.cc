@@ -23,7 +23,15 @@ void take_state(std::string_view bytes) {
     store.restore(image);
     (void)store.digest();
     (void)store.get("/1", true, 0);
-    (void)store.next_expiry();
+    const std::string no_end(1, '\0');
+    (void)store.range({.range = {no_end, no_end}});
+    (void)store.range({.range = {no_end, no_end}, .revision = store.compacted()});
+    for (const kv::Lease& lease : store.leases()) (void)store.keys_of_lease(lease.id);
+    if (auto next = store.next_expiry()) {
+      kv::Command expire{.operation = kv::Operation::kExpire};
+      expire.time = *next;
+      store.apply(expire, UINT64_MAX, 1);
+    }
   } catch (const base::Error&) {
   }
 }
