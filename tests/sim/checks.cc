@@ -20,13 +20,20 @@ std::string event_text(const kv::StoreEvent& event) {
 void Cluster::watch(Node& node) {
   const std::uint64_t since = node.replica().store().revision() + 1;
   auto expected = std::make_shared<std::uint64_t>(since);
-  node.replica().watches().add({"/", true, true, since}, [this, &node, expected](const kv::EventPtr& event) {
+  auto siblings = std::make_shared<std::pair<std::uint64_t, bool>>();
+  node.replica().watches().add({"/", true, true, since}, [this, &node, expected, siblings](const kv::EventPtr& event) {
     if (event == nullptr) return watch(node);
-    if (event->index != *expected) {
+    const bool same_revision = event->index + 1 == *expected;
+    if (event->index != *expected && !same_revision) {
       throw Violation(std::format("member {}: a watch got event {}, after {}", node.id(), event->index, *expected - 1));
     }
-    ++*expected;
-    auto [known, fresh] = events_.emplace(event->index, event_text(*event));
+    *expected = event->index + 1;
+    auto [known, fresh] = events_.emplace(std::pair{event->index, event->node.key}, event_text(*event));
+    if (same_revision && fresh != siblings->second) {
+      throw Violation(
+          std::format("member {}: only some of the events of index {} are another member's", node.id(), event->index));
+    }
+    *siblings = {event->index, fresh};
     if (known->second != event_text(*event)) {
       throw Violation(
           std::format("member {}: event '{}', another member has '{}'", node.id(), event_text(*event), known->second));
@@ -36,10 +43,13 @@ void Cluster::watch(Node& node) {
 }
 
 void Cluster::check_expiry(const kv::StoreEvent& event) {
-  if (!event.previous || !event.previous->expires_at) throw Violation(event.node.key + " expired without a TTL");
+  if (!event.previous) throw Violation(event.node.key + " expired, but it was not there");
+  std::optional<std::int64_t> end = event.previous->expires_at;
+  if (auto lease = leases_.find(event.previous->lease); lease != leases_.end()) end = lease->second;
+  if (!end) throw Violation(event.node.key + " expired without a TTL");
   const Nanoseconds now = kv::wall_nanoseconds(SimClock(world_, 0));
-  if (now + 2 * kMaxSkew < *event.previous->expires_at) {
-    throw Violation(std::format("{} expired {} ns early", event.node.key, *event.previous->expires_at - now));
+  if (now + 2 * kMaxSkew < *end) {
+    throw Violation(std::format("{} expired {} ns early", event.node.key, *end - now));
   }
 }
 

@@ -11,7 +11,6 @@ namespace sim {
 
 namespace {
 
-constexpr Nanoseconds kCallTimeout = 8 * kSecond;
 constexpr std::size_t kClients = 4;
 
 // Of every second seed; from a generator of its own, so that the other seeds do what they did without it.
@@ -28,6 +27,7 @@ void World::trace(const std::string& text) const {
 
 Cluster::Cluster(std::uint64_t seed, bool trace) : world_(seed, trace) {
   choose_faults(seed);
+  api_ = base::SeededRandom(seed);
   const std::uint64_t size = world_.chance(25) ? 5 : world_.chance(15) ? 1 : 3;
   std::vector<std::uint64_t> ids;
   for (std::uint64_t i = 0; i < size; ++i) ids.push_back(++last_id_);
@@ -100,92 +100,6 @@ void Cluster::send(std::uint64_t from, std::uint64_t to, const std::string& mess
 void Cluster::break_connection(std::uint64_t from, std::uint64_t to) {
   if (nodes_.at(from)->up()) nodes_.at(from)->disconnected(to);
   if (nodes_.at(to)->up()) nodes_.at(to)->disconnected(from);
-}
-
-// --- clients
-
-Node* Cluster::random_node_up() {
-  std::vector<Node*> up;
-  for (std::uint64_t id : members_) {
-    if (nodes_.at(id)->up()) up.push_back(nodes_.at(id).get());
-  }
-  return up.empty() ? nullptr : up[world_.random().below(up.size())];
-}
-
-void Cluster::client_step(Client& client) {
-  if (calm_) return;
-  Node* node = random_node_up();
-  auto later = [this, &client] {
-    world_.after(world_.between(kMillisecond, 60 * kMillisecond), [this, &client] { client_step(client); });
-  };
-  if (node == nullptr || node->replica().diverged()) return later();
-
-  const std::uint64_t generation = ++client.generation;
-  const std::size_t at = calls_.size();
-  Call call;
-  call.key = std::format("/1/k{}", world_.random().below(5));
-  call.called = world_.now();
-  const std::uint64_t dice = world_.random().below(100);
-  kv::Command command{.key = call.key};
-  command.time = kv::wall_nanoseconds(node->replica().clock());
-  if (dice < 40) {
-    call.kind = Call::Kind::kRead;
-  } else if (dice < 70) {
-    call.kind = Call::Kind::kWrite;
-    command.operation = kv::Operation::kSet;
-  } else if (dice < 85 && client.last_seen.contains(call.key)) {
-    call.kind = Call::Kind::kCompareAndSwap;
-    call.expected = client.last_seen[call.key];
-    command.operation = kv::Operation::kCompareAndSwap;
-    command.previous_value = call.expected;
-  } else if (dice < 92) {
-    call.kind = Call::Kind::kDelete;
-    command.operation = kv::Operation::kDelete;
-  } else {
-    // A lease, beside the keys whose calls are checked.
-    call.kind = Call::Kind::kWrite;
-    call.key = command.key = std::format("/1/lease{}", world_.random().below(1'000'000));
-    command.operation = kv::Operation::kSet;
-    command.expires_at = command.time + world_.between(200 * kMillisecond, 3 * kSecond);
-  }
-  call.value = command.value = std::to_string(++last_value_);
-  calls_.push_back(call);
-  ++report_.calls;
-
-  auto done = [this, &client, generation, at, later](const kv::Result& result) {
-    if (client.generation != generation) return;
-    finish_call(client, at, result);
-    // Who was refused comes again after a while.
-    if (calls_[at].answered) return client_step(client);
-    later();
-  };
-  if (call.kind == Call::Kind::kRead) {
-    node->replica().barrier([this, node, key = call.key, done](const std::optional<kv::StoreError>& error) {
-      if (error) return done(*error);
-      done(node->replica().store().get(key, false, 0));
-    });
-  } else {
-    node->replica().write(command, done);
-  }
-  world_.after(kCallTimeout, [this, &client, generation] {
-    if (client.generation == generation) client_step(client);
-  });
-}
-
-void Cluster::finish_call(Client& client, std::size_t at, const kv::Result& result) {
-  Call& call = calls_[at];
-  const kv::StoreError* error = std::get_if<kv::StoreError>(&result);
-  if (error != nullptr && error->code == kv::ErrorCode::kRaftInternal) return;  // it may happen yet
-  call.answered = true;
-  call.returned = world_.now();
-  call.succeeded = error == nullptr;
-  ++report_.answered;
-  if (call.kind == Call::Kind::kRead && error == nullptr) {
-    call.seen = std::get<kv::EventPtr>(result)->node.value;
-    client.last_seen[call.key] = call.seen.value_or("");
-  } else if (call.succeeded && call.kind != Call::Kind::kDelete) {
-    client.last_seen[call.key] = call.value;
-  }
 }
 
 Report Cluster::run(Nanoseconds duration) {

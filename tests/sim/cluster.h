@@ -67,8 +67,11 @@ class Cluster {
   void send(std::uint64_t from, std::uint64_t to, const std::string& message);
   void break_connection(std::uint64_t from, std::uint64_t to);
 
+  // clients.cc
   void client_step(Client& client);
   void finish_call(Client& client, std::size_t call, const kv::Result& result);
+  kv::Command choose_call(Client& client, Call& call, std::int64_t now);
+  void lease_step(Client& client, Node& node);
   Node* random_node_up();
 
   void something_goes_wrong();
@@ -103,6 +106,8 @@ class Cluster {
   std::set<std::pair<std::uint64_t, std::uint64_t>> cuts_;
 
   std::vector<Client> clients_;
+  base::SeededRandom api_{0};                   // which one a call uses
+  std::map<std::int64_t, Nanoseconds> leases_;  // by id: until when it was said to last; 0: it may be there
   std::vector<Call> calls_;
   std::uint64_t last_value_ = 0;
 
@@ -110,7 +115,7 @@ class Cluster {
   std::map<std::uint64_t, std::uint64_t> digests_;                          // by index
   std::map<std::uint64_t, std::uint64_t> leaders_;                          // by term
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> entries_;  // by index and term
-  std::map<std::uint64_t, std::string> events_;                             // by the store's index
+  std::map<std::pair<std::uint64_t, std::string>, std::string> events_;     // by the store's index and key
   Report report_;
 };
 

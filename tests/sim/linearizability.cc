@@ -117,7 +117,8 @@ Verdict check_history(const std::vector<Call>& history) {
   Verdict verdict;
   std::map<std::string, std::vector<Call>> by_key;
   for (const Call& call : history) {
-    // A read that was never answered tells nothing.
+    // A read that was never answered tells nothing, nor does what did not happen.
+    if (call.refused) continue;
     if (call.kind == Call::Kind::kRead && !call.answered) continue;
     by_key[call.key].push_back(call);
   }

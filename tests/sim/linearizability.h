@@ -22,6 +22,7 @@ struct Call {
   std::int64_t called = 0;    // any unit that grows
   std::int64_t returned = 0;  // meaningless when !answered
   bool answered = false;
+  bool refused = false;                  // it was said not to have happened
   bool succeeded = false;                // kCompareAndSwap, kDelete: done; kRead: there was a value
   std::optional<std::string> seen = {};  // kRead: the value
 };
