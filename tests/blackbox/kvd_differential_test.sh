@@ -4,6 +4,7 @@
 #
 # From outside: REQUESTS=N (default 20000), SEED=N (that sequence alone).
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 TEST_TIMEOUT=240
 
@@ -24,8 +25,8 @@ test_random_requests() {
 test_random_requests_to_three_members() {
   need_etcd
   start_etcd
-  start_kvd_members 3
-  differential --etcd "$ETCD_URL" --kvd "$KVD_URLS" --requests "${REQUESTS:-20000}" ${SEED:+--seed "$SEED"}
+  STARTER=start_in_memory start_cluster a b c
+  differential --etcd "$ETCD_URL" --kvd "$(IFS=, && echo "${CLIENT_URL[*]}")" --requests "${REQUESTS:-20000}" ${SEED:+--seed "$SEED"}
 }
 
 test_each_listed_difference_is_there() {

@@ -3,6 +3,7 @@
 # and exit codes. But for `backup`: it reads an etcd's data directory and asks no server. `user`, `role` and `auth` are in
 # kvd_etcdctl_auth_test.sh, `member add` and what follows in kvd_members_test.sh.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 . "$(dirname "$0")/../lib/etcdctl.sh"
 
@@ -97,16 +98,14 @@ test_remove() {
   fails 4 rm / --recursive
 }
 
-watching() { curl -s "$1/v2/stats/store" | jq -e ".watchers == $2"; }
-
 # in_background ARGUMENT…: the same command with both; what they print is compared by finish_background.
 in_background() {
   ctl "$ETCD_URL" "$@" >"$TMP/theirs" 2>&1 &
   WAITING=($!)
   ctl "$KVD_URL" "$@" >"$TMP/ours" 2>&1 &
   WAITING+=($!)
-  wait_until 10 watching "$ETCD_URL" 1
-  wait_until 10 watching "$KVD_URL" 1
+  wait_until 10 watched_by 1 "$ETCD_URL"
+  wait_until 10 watched_by 1 "$KVD_URL"
 }
 finish_background() {
   wait "${WAITING[@]}"
