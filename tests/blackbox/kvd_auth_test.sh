@@ -2,7 +2,6 @@
 # kvd: users, roles and rights (/v2/auth), request by request beside the real etcd (etcdctl's commands are in
 # kvd_etcdctl_auth_test.sh).
 . "$(dirname "$0")/../lib/test.sh"
-. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 . "$(dirname "$0")/../lib/etcdctl.sh"
 . "$(dirname "$0")/../lib/same.sh"

@@ -4,7 +4,6 @@
 #
 # From outside: REQUESTS=N (default 20000), SEED=N (that sequence alone).
 . "$(dirname "$0")/../lib/test.sh"
-. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 TEST_TIMEOUT=240
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # kvd as a discovery service: tokens, their members, and real etcds that form a cluster by it.
 . "$(dirname "$0")/../lib/test.sh"
-. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 
 start_service() {

@@ -3,7 +3,6 @@
 # and exit codes. But for `backup`: it reads an etcd's data directory and asks no server. `user`, `role` and `auth` are in
 # kvd_etcdctl_auth_test.sh, `member add` and what follows in kvd_members_test.sh.
 . "$(dirname "$0")/../lib/test.sh"
-. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 . "$(dirname "$0")/../lib/etcdctl.sh"
 

@@ -2,7 +2,6 @@
 # kvd: the members API and what else is on the client port beside keys and auth, beside the real etcd where that can
 # answer: an etcd alone that was given a second member has no quorum any more.
 . "$(dirname "$0")/../lib/test.sh"
-. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 . "$(dirname "$0")/../lib/etcdctl.sh"
 . "$(dirname "$0")/../lib/same.sh"

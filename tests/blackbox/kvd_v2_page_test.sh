@@ -4,7 +4,6 @@
 # the same requests, and both answer the same to the byte. In three places the page is older than etcd 3.4; there the
 # test says so and expects what etcd answers.
 . "$(dirname "$0")/../lib/test.sh"
-. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/../lib/etcd.sh"
 
 start() {

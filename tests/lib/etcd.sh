@@ -1,5 +1,7 @@
-# The real etcd 3.4.23 beside kvd, for tests that compare the two. Sourced after test.sh and kvd.sh.
+# The real etcd 3.4.23 beside kvd, for tests that compare the two. Sourced after test.sh; brings
+# kvd.sh with it.
 # shellcheck shell=bash
+. "${BASH_SOURCE[0]%/*}/kvd.sh"
 
 # need_etcd: sets ETCD34, the folder with etcd and etcdctl. Skips the test where they cannot be fetched.
 need_etcd() {

@@ -1,5 +1,5 @@
 # etcdctl 3.4.23 with the v2 API, run with the same arguments against the real etcd and against kvd. Sourced after
-# test.sh, kvd.sh and etcd.sh.
+# test.sh and etcd.sh.
 # shellcheck shell=bash
 
 export ETCDCTL_API=2

@@ -1,5 +1,5 @@
-# The same request to the real etcd and to kvd: the same status, headers and body. Sourced after test.sh, kvd.sh,
-# etcd.sh and etcdctl.sh (start_both).
+# The same request to the real etcd and to kvd: the same status, headers and body. Sourced after test.sh, etcd.sh and
+# etcdctl.sh (start_both).
 # shellcheck shell=bash
 
 # ask URL METHOD PATH [BODY [HEADER…]]: prints the status, the headers that count (the cluster's id as "ID") and the body.
