@@ -34,8 +34,9 @@ StoreError refusal_error(Refusal refusal) {
   return internal_error("etcdserver: unknown error");
 }
 
-constexpr std::chrono::seconds kRoundInterval{1};
-// Keys outside of "/1" and "/2" are the cluster's own.
+constexpr std::chrono::seconds kRoundInterval{1};  // in which states are compared
+
+// Keys below "/0" are the cluster's own.
 Lane lane_of(const Command& command) {
   const bool own = command.operation == Operation::kExpire || command.key.starts_with("/0/");
   return own ? Lane::kInternal : Lane::kClient;
