@@ -5,12 +5,9 @@
 
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
 
-# asked NAME PATTERN CURL-ARGUMENT…: asks this member's /v2/members until the answer fits; a change of leaders may lose one.
-asked() {
-  local name=$1 pattern=$2
-  shift 2
-  [[ $(curl -s -m 10 -w '%{http_code}' "$@") =~ $pattern ]]
-}
+# answered PATTERN CURL-ARGUMENT…: the body and the status that follows it fit. For wait_until: a change of leaders may
+# lose a request.
+answered() { [[ $(curl -s -m 10 -w '%{http_code}' "${@:2}") =~ $1 ]]; }
 
 test_three_members_hold_the_same() {
   start_cluster a b c
@@ -119,7 +116,7 @@ test_members_come_and_go() {
   start_cluster a b c
   curl -s "$(keys a)/before" -XPUT -d value=1 >/dev/null
   choose_addresses d
-  wait_until 20 asked a '"id":"[0-9a-f]+"' "$(url a)/v2/members" -H 'Content-Type: application/json' \
+  wait_until 20 answered '"id":"[0-9a-f]+"' "$(url a)/v2/members" -H 'Content-Type: application/json' \
     -d "{\"peerURLs\":[\"${PEER_URL[d]}\"]}"
   MEMBERS=(a b c d)
   start_member d --initial-cluster-state existing
@@ -130,7 +127,7 @@ test_members_come_and_go() {
   wait_until 20 voters
   local gone
   gone=$(leader d)
-  wait_until 20 asked d '204|410' -XDELETE "$(url d)/v2/members/$(id_of d "$gone")"
+  wait_until 20 answered '204|410' -XDELETE "$(url d)/v2/members/$(id_of d "$gone")"
   wait_until 30 has_ended "${MEMBER_PID[$gone]}"
   grep -q 'removed from its cluster' "$TMP/$gone.log" || fail "it does not say why it ended"
   wait_until 20 another_leads d "$gone"
@@ -269,12 +266,12 @@ test_a_removal_that_would_cost_the_quorum_is_refused() {
   wait_until 20 refused "$id_one"
   grep -q "member $id_one is not removed: unhealthy cluster, 1 of 2 members would be there" "$TMP/$old.log"
   # The dead one may go, and then the other one.
-  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id_two"
+  wait_until 20 answered '204|410' -XDELETE "$(url "$old")/v2/members/$id_two"
   gone() { [[ $(curl -s "$(url "$old")/v2/members" | jq '.members | length') == "$1" ]]; }
   wait_until 20 gone 2
-  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id_one"
+  wait_until 20 answered '204|410' -XDELETE "$(url "$old")/v2/members/$id_one"
   wait_until 20 gone 1
-  wait_until 20 asked "$old" 201 "$(keys "$old")/alone" -XPUT -d value=1 -o /dev/null
+  wait_until 20 answered 201 "$(keys "$old")/alone" -XPUT -d value=1 -o /dev/null
 }
 
 test_the_leader_of_two_is_removed_and_the_other_goes_on() {
@@ -283,9 +280,9 @@ test_the_leader_of_two_is_removed_and_the_other_goes_on() {
   old=$(leader a)
   [[ $old == b ]] || other=b
   id=$(id_of "$other" "$old")
-  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id"
+  wait_until 20 answered '204|410' -XDELETE "$(url "$old")/v2/members/$id"
   wait_until 30 has_ended "${MEMBER_PID[$old]}"
-  wait_until 20 asked "$other" 201 "$(keys "$other")/alone" -XPUT -d value=1 -o /dev/null
+  wait_until 20 answered 201 "$(keys "$other")/alone" -XPUT -d value=1 -o /dev/null
   expect_eq "$(curl -s "$(url "$other")/v2/members" | jq -c '[.members[].name]')" "[\"$other\"]"
 }
 
