@@ -34,7 +34,8 @@ class HttpReply {
   // Bytes written but not yet taken by the client: a producer drops a reader that falls too far behind.
   virtual std::size_t pending_bytes() const = 0;
 
-  // Called once when the client has taken all that was written so far. REQUIRES: pending_bytes() > 0.
+  // Called once when the client has taken all that was written so far; never when the connection closes before.
+  // REQUIRES: pending_bytes() > 0.
   virtual void on_drained(std::function<void()> callback) = 0;
 
   // Called once when the client closes the connection before finish() or send().

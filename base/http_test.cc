@@ -15,40 +15,23 @@
 #include "base/file.h"
 #include "base/http_client.h"
 #include "base/http_server.h"
-#include "base/temp_dir.h"
+#include "base/test_server.h"
 
 namespace base {
 namespace {
 
 using namespace std::chrono_literals;
 
-// A server on its own thread; the handler runs there.
-class TestServer {
+// Spoken to by hand too.
+class PlainServer : public TestServer {
  public:
-  explicit TestServer(HttpServer::Handler handler, HttpServerOptions options = {})
-      : server_(loop_, options, std::move(handler)) {
-    url_ = parse_url("http://127.0.0.1:" + std::to_string(server_.listen_tcp("127.0.0.1", 0)));
-    server_.listen_unix(directory_.path() + "/socket", 0600);
-    thread_ = std::thread([this] { loop_.run(); });
-  }
-  TestServer(const TestServer&) = delete;
-  TestServer& operator=(const TestServer&) = delete;
-  ~TestServer() {
-    loop_.post([this] {
-      server_.close();
-      loop_.stop();
-    });
-    thread_.join();
-  }
-  const Url& url() const { return url_; }
-  std::string socket_path() const { return directory_.path() + "/socket"; }
-  EventLoop& loop() { return loop_; }
+  using TestServer::TestServer;
 
   Fd connect() const {
     Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address = {};
     address.sin_family = AF_INET;
-    address.sin_port = htons(url_.port);
+    address.sin_port = htons(url().port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     check(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), "connect");
     return socket;
@@ -61,13 +44,6 @@ class TestServer {
     ::shutdown(socket.get(), SHUT_WR);
     return read_all(socket);
   }
-
- private:
-  TempDir directory_;
-  EventLoop loop_;
-  HttpServer server_;
-  Url url_;
-  std::thread thread_;
 };
 
 void echo(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
@@ -77,7 +53,7 @@ void echo(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
 }
 
 TEST_CASE("a request and its answer, on one kept connection") {
-  TestServer server(echo);
+  PlainServer server(echo);
   HttpClient client;
   for (int i = 0; i < 3; ++i) {
     HttpRequest request{.method = "PUT", .target = "/a?b=c", .headers = {}, .body = "body", .peer = ""};
@@ -147,7 +123,7 @@ TEST_CASE("when a kept connection dies, what reads is asked again and what write
 }
 
 TEST_CASE("HEAD has a length and no body") {
-  TestServer server(echo);
+  PlainServer server(echo);
   HttpClient client;
   HttpRequest request;
   request.method = "HEAD";
@@ -158,14 +134,14 @@ TEST_CASE("HEAD has a length and no body") {
 }
 
 TEST_CASE("pipelined requests are answered in order") {
-  TestServer server(echo);
+  PlainServer server(echo);
   const std::string answers = server.raw("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(answers.find("GET /1") != std::string::npos);
   CHECK(answers.find("GET /1") < answers.find("GET /2"));
 }
 
 TEST_CASE("a request may come in pieces") {
-  TestServer server(echo);
+  PlainServer server(echo);
   const std::string chunked =
       "PUT /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n";
   const Fd socket = server.connect();
@@ -187,7 +163,7 @@ TEST_CASE("a request may come in pieces") {
 
 TEST_CASE("an answer may be more than the socket takes at once") {
   const std::string large(7 * 1024 * 1024, 'x');
-  TestServer server(
+  PlainServer server(
       [&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) { reply->send({200, {}, large}); });
   const std::string answers = server.raw("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(answers.size() > 2 * large.size());
@@ -198,7 +174,7 @@ TEST_CASE("bounds have their own answers") {
   HttpServerOptions options;
   options.max_body_bytes = 100;
   options.max_header_bytes = 1000;
-  TestServer server(echo, options);
+  PlainServer server(echo, options);
   CHECK(server.raw("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n" + std::string(101, 'x'))
             .starts_with("HTTP/1.1 413 "));
   CHECK(server.raw("GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 431 "));
@@ -206,7 +182,7 @@ TEST_CASE("bounds have their own answers") {
 }
 
 TEST_CASE("a request that comes too slowly is closed without an answer, however busily it comes") {
-  TestServer server(echo, {.idle_timeout = 200ms});
+  PlainServer server(echo, {.idle_timeout = 200ms});
   const Fd silent = server.connect();
   CHECK(read_all(silent).empty());
   const Fd slow = server.connect();
@@ -225,7 +201,7 @@ TEST_CASE("a request that comes too slowly is closed without an answer, however 
 TEST_CASE("a stream arrives piece by piece") {
   std::shared_ptr<HttpReply> kept;
   std::promise<void> started;
-  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
+  PlainServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     kept = std::move(reply);
     kept->start({200, {}, ""});
     kept->write("one\n");
@@ -256,7 +232,7 @@ TEST_CASE("a stream is told when its client has taken all, and nothing is lost o
   std::atomic<std::ptrdiff_t> written = 0;
   int rounds = 0;
   std::function<void()> fill;
-  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
+  PlainServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     kept = std::move(reply);
     kept->start({200, {}, ""});
     fill();
@@ -293,7 +269,7 @@ TEST_CASE("a stream is told when its client has taken all, and nothing is lost o
 
 TEST_CASE("a client goes away while a stream waits for it, which nothing else holds") {
   std::promise<void> closed;
-  TestServer server([&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
+  PlainServer server([&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
     reply->start({200, {}, ""});
     reply->write(std::string(20'000'000, 'x'));
     reply->on_close([&] { closed.set_value(); });
@@ -312,7 +288,7 @@ TEST_CASE("a client that takes nothing of its answer is closed") {
   std::promise<void> closed;
   std::shared_ptr<HttpReply> kept;
   std::shared_ptr<HttpReply> whole_reply;
-  TestServer server(
+  PlainServer server(
       [&](const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
         if (request.target == "/whole") {
           whole_reply = reply;
@@ -345,7 +321,7 @@ TEST_CASE("a client that takes nothing of its answer is closed") {
 TEST_CASE("a client that goes away is noticed") {
   std::promise<void> closed;
   std::shared_ptr<HttpReply> kept;
-  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
+  PlainServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     kept = std::move(reply);
     kept->on_close([&] {
       kept.reset();
@@ -364,7 +340,7 @@ TEST_CASE("a client that goes away is noticed") {
 TEST_CASE("a wait for ever is ended by cancel") {
   std::shared_ptr<HttpReply> kept;
   std::promise<void> arrived;
-  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
+  PlainServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     kept = std::move(reply);
     arrived.set_value();
   });
@@ -382,7 +358,7 @@ TEST_CASE("a wait for ever is ended by cancel") {
 }
 
 TEST_CASE("an answer that nobody gives is 500, an exception too") {
-  TestServer server([](const HttpRequest& request, const std::shared_ptr<HttpReply>&) {
+  PlainServer server([](const HttpRequest& request, const std::shared_ptr<HttpReply>&) {
     if (request.target == "/throw") throw Error("open", "x", ENOENT);
   });
   HttpClient client;
@@ -394,7 +370,7 @@ TEST_CASE("an answer that nobody gives is 500, an exception too") {
 
 TEST_CASE("a late server, a dead port and a forged header are errors") {
   std::shared_ptr<HttpReply> kept;
-  TestServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) { kept = std::move(reply); });
+  PlainServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) { kept = std::move(reply); });
   HttpClientOptions options;
   options.io_timeout = 50ms;
   HttpClient client(options);

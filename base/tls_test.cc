@@ -18,6 +18,7 @@
 #include "base/http_client.h"
 #include "base/http_server.h"
 #include "base/temp_dir.h"
+#include "base/test_server.h"
 #include "base/tls_self_signed.h"
 
 namespace base {
@@ -33,26 +34,15 @@ TlsFiles files_in(const std::string& directory) {
   return files;
 }
 
-// An https server on its own thread; the handler runs there.
+// With a certificate that it made itself.
 class TlsServer {
  public:
   explicit TlsServer(HttpServer::Handler handler, HttpServerOptions options = {})
-      : files_(files_in(directory_.path())), server_(loop_, options, std::move(handler)) {
-    const std::uint16_t port = server_.listen_tls("127.0.0.1", 0, std::make_shared<TlsContexts>(files_));
-    url_ = parse_url("https://127.0.0.1:" + std::to_string(port));
-    thread_ = std::thread([this] { loop_.run(); });
-  }
-  TlsServer(const TlsServer&) = delete;
-  TlsServer& operator=(const TlsServer&) = delete;
-  ~TlsServer() {
-    loop_.post([this] {
-      server_.close();
-      loop_.stop();
-    });
-    thread_.join();
-  }
-  const Url& url() const { return url_; }
-  EventLoop& loop() { return loop_; }
+      : files_(files_in(directory_.path())),
+        server_(std::move(handler), options, std::make_shared<TlsContexts>(files_)) {}
+
+  const Url& url() const { return server_.url(); }
+  EventLoop& loop() { return server_.loop(); }
   HttpClientOptions trusting() const {
     HttpClientOptions options;
     options.ca_file = files_.certificate_file;
@@ -62,10 +52,7 @@ class TlsServer {
  private:
   TempDir directory_;
   TlsFiles files_;
-  EventLoop loop_;
-  HttpServer server_;
-  Url url_;
-  std::thread thread_;
+  TestServer server_;
 };
 
 void echo(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {

@@ -21,13 +21,6 @@ bool is_token(std::string_view text) {
   return text.size() == 2 * kTokenBytes && std::ranges::all_of(text, is_hex);
 }
 
-base::HttpResponse text_response(std::string body) {
-  base::HttpResponse response;
-  response.headers.set("Content-Type", "text/plain; charset=utf-8");
-  response.body = std::move(body);
-  return response;
-}
-
 }  // namespace
 
 std::string_view discovery_methods(std::string_view path) {

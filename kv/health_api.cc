@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "kv/go_json.h"
 #include "kv/http_plain.h"
-#include "kv/members.h"
 
 namespace kv {
 
@@ -79,13 +78,6 @@ base::HttpResponse set_level(const std::string& body) {
   return response;
 }
 
-base::HttpResponse plain(std::string body) {
-  base::HttpResponse response;
-  response.headers.set("Content-Type", "text/plain; charset=utf-8");
-  response.body = std::move(body);
-  return response;
-}
-
 }  // namespace
 
 bool HealthApi::handle(const base::HttpRequest& request, const std::string& path, const ReplyPtr& reply) {
@@ -95,8 +87,7 @@ bool HealthApi::handle(const base::HttpRequest& request, const std::string& path
     probe(request, path.substr(1), reply);
   } else if (path == "/version") {
     if (!allow_methods(request, "GET", *reply)) return true;
-    reply->send(json_response(
-        std::format("{{\"etcdserver\":\"{}\",\"etcdcluster\":\"{}\"}}", kApiServerVersion, kApiClusterVersion)));
+    reply->send(json_response(version_json()));
   } else if (path == "/config/local/log") {
     if (allow_methods(request, "PUT", *reply)) reply->send(set_level(request.body));
   } else {
@@ -132,7 +123,7 @@ void HealthApi::health(const base::HttpRequest& request, const ReplyPtr& reply) 
   bool serializable = has(query, "serializable", "true");
   auto answer = [this, reply](bool healthy) {
     ++(healthy ? counters_.passed : counters_.failed);
-    reply->send(healthy ? plain(R"({"health":"true"})") : plain_error(503, R"({"health":"false"})"));
+    reply->send(healthy ? text_response(R"({"health":"true"})") : plain_error(503, R"({"health":"false"})"));
   };
   if (no_space) return answer(false);
   if (serializable) return answer(read_here().empty());
@@ -164,7 +155,7 @@ void HealthApi::probe(const base::HttpRequest& request, const std::string& path,
       report += reason.empty() ? std::format("[+]{} ok\n", check) : std::format("[-]{} failed: {}\n", check, reason);
     }
     if (!healthy) return reply->send(plain_error(503, report));
-    base::HttpResponse response = plain((verbose ? report : "") + "ok\n");
+    base::HttpResponse response = text_response((verbose ? report : "") + "ok\n");
     response.headers.set("X-Content-Type-Options", "nosniff");
     reply->send(std::move(response));
   };

@@ -34,7 +34,6 @@ class HealthApi {
 
  private:
   using ReplyPtr = std::shared_ptr<base::HttpReply>;
-  struct Checks;
 
   void health(const base::HttpRequest& request, const ReplyPtr& reply);
   void probe(const base::HttpRequest& request, const std::string& path, const ReplyPtr& reply);

@@ -4,6 +4,7 @@
 #include <format>
 
 #include "kv/go_text.h"
+#include "kv/members.h"
 
 namespace kv {
 
@@ -17,10 +18,8 @@ base::HttpResponse plain_error(int status, std::string_view text) {
 }
 
 base::HttpResponse bad_request() {
-  base::HttpResponse response;
+  base::HttpResponse response = text_response("400 Bad Request");
   response.status = 400;
-  response.headers.set("Content-Type", "text/plain; charset=utf-8");
-  response.body = "400 Bad Request";
   return response;
 }
 
@@ -48,6 +47,17 @@ base::HttpResponse json_response(std::string body) {
   response.headers.set("Content-Type", "application/json");
   response.body = std::move(body);
   return response;
+}
+
+base::HttpResponse text_response(std::string body) {
+  base::HttpResponse response;
+  response.headers.set("Content-Type", "text/plain; charset=utf-8");
+  response.body = std::move(body);
+  return response;
+}
+
+std::string version_json() {
+  return std::format(R"({{"etcdserver":"{}","etcdcluster":"{}"}})", kApiServerVersion, kApiClusterVersion);
 }
 
 base::HttpResponse message_error(int status, std::string_view text) {

@@ -21,7 +21,12 @@ base::HttpResponse method_not_allowed(std::string_view allow);
 // 301 to `path` (decoded), with the query kept.
 base::HttpResponse moved_permanently(const base::HttpRequest& request, std::string_view path);
 
+// 200 with application/json, and with text/plain.
 base::HttpResponse json_response(std::string body);
+base::HttpResponse text_response(std::string body);
+
+// The body of /version: the etcd whose API this is.
+std::string version_json();
 
 // {"message":…}, the form of etcd's errors outside of /v2/keys.
 base::HttpResponse message_error(int status, std::string_view text);

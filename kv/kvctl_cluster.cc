@@ -40,6 +40,14 @@ int list_members(const base::Invocation&, KvctlSession& session) {
   return 0;
 }
 
+// What the member at this URL says of itself. Throws base::Error when it says nothing.
+bool is_well(const std::string& url, const ClientTls& tls) {
+  Endpoints endpoint(url, std::chrono::milliseconds(5000), tls);
+  base::HttpRequest request;
+  request.target = "/health";
+  return base::json_string(parse_answer(endpoint.request(request).body), "health") == "true";
+}
+
 // Asks one member on its URLs in turn. Prints what it says; true when it is well.
 bool check_member(const base::Json& member, const ClientTls& tls) {
   std::string id = base::json_string(member, "id");
@@ -50,11 +58,7 @@ bool check_member(const base::Json& member, const ClientTls& tls) {
   }
   for (const std::string& url : urls) {
     try {
-      Endpoints endpoint(url, std::chrono::milliseconds(5000), tls);
-      base::HttpRequest request;
-      request.target = "/health";
-      base::Json answer = parse_answer(endpoint.request(request).body);
-      bool healthy = base::json_string(answer, "health") == "true";
+      const bool healthy = is_well(url, tls);
       std::puts(std::format("member {} is {}: got {} result from {}", id, healthy ? "healthy" : "unhealthy",
                             healthy ? "healthy" : "unhealthy", url)
                     .c_str());
@@ -104,10 +108,7 @@ base::Json find_member(const base::Json& list, const std::string& name) {
 std::string where_well(const base::Json& member, const ClientTls& tls) {
   for (const std::string& url : urls_of(member, "clientURLs")) {
     try {
-      Endpoints endpoint(url, std::chrono::milliseconds(5000), tls);
-      base::HttpRequest request;
-      request.target = "/health";
-      if (base::json_string(parse_answer(endpoint.request(request).body), "health") == "true") return url;
+      if (is_well(url, tls)) return url;
     } catch (const base::Error&) {
       // That is what was to be found out.
     }

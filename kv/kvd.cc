@@ -79,10 +79,11 @@ base::Applet kvd_applet() {
   base::Applet applet;
   applet.name = "kvd";
   applet.aliases = {"etcd"};
-  applet.summary = "the configuration store: etcd's v2 API over a durable, ordered log";
+  applet.summary = "the configuration store: etcd's v2 API over a durable, replicated log";
   applet.description =
       "Keeps keys in directories, with TTLs, conditions and watches, and answers etcd's v2 HTTP API. A write is "
-      "answered when it is on the disk. Takes the options of etcd 3.4, with one dash or two, and its ETCD_* variables; "
+      "answered when it is on the disks of a majority of the members. Takes the options of etcd 3.4, with one dash or "
+      "two, and its ETCD_* variables; "
       "an option on the command line is stronger than its variable.";
   applet.options = kvd_option_table();
   applet.run = run_kvd;

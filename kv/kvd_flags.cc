@@ -173,7 +173,7 @@ void add_ignored_flags(std::vector<KvdFlag>& all) {
     add(name, "MS", "there is no proxy mode");
   }
   add("experimental-initial-corrupt-check", {}, "checksums are always verified");
-  add("experimental-corrupt-check-time", "DURATION", "checksums are always verified");
+  add("experimental-corrupt-check-time", "DURATION", "members compare their states once a second");
   add("experimental-backend-bbolt-freelist-type", "WORD", "the state is not in a bbolt file");
   add("experimental-enable-lease-checkpoint", {}, "the end of a TTL is in the log");
   add("experimental-peer-skip-client-san-verification", {}, "the addresses in members' certificates are not compared");

@@ -252,7 +252,7 @@ void PeerTransport::handle(const base::HttpRequest& request, const std::shared_p
   response.headers.set(kClusterHeader, id_text(options_.cluster_id));
   response.headers.set("Content-Type", "application/json");
   if (path == "/version") {
-    response.body = std::format(R"({{"etcdserver":"{}","etcdcluster":"{}"}})", kApiServerVersion, kApiClusterVersion);
+    response.body = version_json();
   } else if (path == "/members") {
     for (const Member& member : callbacks_.members()) {
       response.body += (response.body.empty() ? "[" : ",") + peer_member_json(member);

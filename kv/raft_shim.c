@@ -291,12 +291,6 @@ int raft_shim_submit(struct raft_shim* shim, uint64_t now, const struct raft_shi
   return code;
 }
 
-int raft_shim_catch_up(struct raft_shim* shim, uint64_t now, uint64_t id, struct raft_shim_update* update) {
-  struct raft_event event = {.time = now, .type = RAFT_CATCH_UP};
-  event.catch_up.server_id = id;
-  return step(shim, &event, update);
-}
-
 int raft_shim_transfer(struct raft_shim* shim, uint64_t now, uint64_t id, struct raft_shim_update* update) {
   struct raft_event event = {.time = now, .type = RAFT_TRANSFER};
   event.transfer.server_id = id;

@@ -102,7 +102,6 @@ int raft_shim_compacted(struct raft_shim* shim, uint64_t now, const struct raft_
 int raft_shim_timeout(struct raft_shim* shim, uint64_t now, struct raft_shim_update* update);
 int raft_shim_submit(struct raft_shim* shim, uint64_t now, const struct raft_shim_entry* entries, unsigned n,
                      struct raft_shim_update* update);
-int raft_shim_catch_up(struct raft_shim* shim, uint64_t now, uint64_t id, struct raft_shim_update* update);
 int raft_shim_transfer(struct raft_shim* shim, uint64_t now, uint64_t id, struct raft_shim_update* update);
 
 // Message `i` of the last update; valid until the next step.
@@ -118,8 +117,6 @@ uint64_t raft_shim_next_timeout(const struct raft_shim* shim);
 bool raft_shim_transferring(const struct raft_shim* shim);
 bool raft_shim_change_pending(const struct raft_shim* shim);
 uint64_t raft_shim_match_index(const struct raft_shim* shim, uint64_t id);  // leader only; 0: not known
-// 0 none, 1 running, 2 aborted, 3 finished; leader only.
-int raft_shim_catch_up_status(const struct raft_shim* shim, uint64_t id);
 unsigned raft_shim_server_count(const struct raft_shim* shim);
 struct raft_shim_server raft_shim_server_at(const struct raft_shim* shim, unsigned i);
 // A follower knows no leader from here on.

@@ -45,11 +45,6 @@ uint64_t raft_shim_match_index(const struct raft_shim* shim, uint64_t id) {
   return raft_match_index(&shim->raft, id, &index) == 0 ? index : 0;
 }
 
-int raft_shim_catch_up_status(const struct raft_shim* shim, uint64_t id) {
-  int status = 0;
-  return raft_catch_up(&shim->raft, id, &status) == 0 ? status : 0;
-}
-
 unsigned raft_shim_server_count(const struct raft_shim* shim) {
   return shim->raft.configuration.n;
 }

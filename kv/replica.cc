@@ -34,7 +34,8 @@ StoreError refusal_error(Refusal refusal) {
   return internal_error("etcdserver: unknown error");
 }
 
-constexpr std::chrono::seconds kRoundInterval{1};
+constexpr std::chrono::seconds kRoundInterval{1};  // in which states are compared
+
 // What the cluster needs for itself, and leases, which must not end because clients write much.
 Lane lane_of(const Command& command) {
   const bool own = command.operation == Operation::kExpire || command.key.starts_with("/0/") ||

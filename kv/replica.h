@@ -42,7 +42,7 @@ class Replica : public EngineHost {
   void attach(Engine& engine) { engine_ = &engine; }
 
   // `done` is called once: with the outcome, or error 300 when the engine refused or the time was up (then the command
-  // may still be applied later), or at once when the quota is exceeded.
+  // may still be applied later), or at once when the quota is exceeded or diverged().
   void write(const Command& command, Done done);
 
   // Calls `fresh` when the state here holds everything that was committed before, or with error 300.

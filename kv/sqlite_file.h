@@ -1,5 +1,5 @@
 #pragma once
-// What the store's two database files have in common: a mark of what they are, and numbers by name.
+// What a database file of the store has besides its rows: a mark of what it is, and numbers by name.
 
 #include <cstdint>
 #include <functional>

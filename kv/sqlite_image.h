@@ -13,7 +13,7 @@ struct SqliteImage {
   std::vector<std::string> problems = {};  // of the write-ahead log, one line each, with its name
 };
 
-// Reads `path` and, if it is there, `path`-wal. Throws base::Error.
+// Reads `path` and, if it is there, `path`-wal, whole, 64 GiB each at most. Throws base::Error.
 SqliteImage read_sqlite_image(const std::string& path);
 
 }  // namespace kv

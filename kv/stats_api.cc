@@ -55,10 +55,7 @@ base::HttpResponse StatsApi::machines() const {
     urls.insert(urls.end(), member.client_urls.begin(), member.client_urls.end());
   }
   std::ranges::sort(urls);
-  base::HttpResponse response;
-  response.headers.set("Content-Type", "text/plain; charset=utf-8");
-  response.body = base::join(urls, ", ");
-  return response;
+  return text_response(base::join(urls, ", "));
 }
 
 base::HttpResponse StatsApi::store() const {

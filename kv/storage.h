@@ -1,6 +1,6 @@
 #pragma once
-// The files of a log as it sees the disk: written at an offset, durable when sync() has returned, whole sectors or not
-// at all torn. The real thing is file_storage.h; the simulator has one that loses and tears what was not synced.
+// The files of a log as it sees the disk: written at an offset, durable when sync() has returned, torn only between
+// sectors. The real thing is file_storage.h; the simulator has one that loses and tears what was not synced.
 //
 // Errors throw base::Error, after which the file must not be used any more (a failed fsync tells nothing about what is
 // on the disk); a full disk throws StorageFull, which leaves all as it was.

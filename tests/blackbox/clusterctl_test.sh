@@ -2,6 +2,7 @@
 # clusterctl: every program of the binary is reachable, explains itself and refuses what it does not know; man pages and
 # completion come from the same tables; status tells the truth on a plain machine.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 
 # Sets NAMES; a list that is too short would make the tests below say too little.
 list_names() {
@@ -106,16 +107,14 @@ test_status_on_a_plain_machine() {
 }
 
 test_status_sees_the_store() {
-  local port text
-  port=$(free_port)
-  start_daemon kvd "$CLUSTERCTL" kvd --listen-client-urls "http://127.0.0.1:$port" --data-dir "$TMP/kv"
-  wait_until 20 curl -sf -o "$TMP/health" "http://127.0.0.1:$port/health"
-  text=$("$CLUSTERCTL" status --endpoints "http://127.0.0.1:$port" --json || true)
+  local text
+  start_kvd
+  text=$("$CLUSTERCTL" status --endpoints "$URL" --json || true)
   expect_eq "$(jq -r '.store.healthy' <<<"$text")" true
   expect_eq "$(jq -r '.store.latency_ms > 0' <<<"$text")" true
   expect_eq "$(jq -r '[.problems[] | select(startswith("the store"))] | length' <<<"$text")" 0
   # The second endpoint is tried when the first is dead.
-  text=$("$CLUSTERCTL" status --endpoints "http://127.0.0.1:1,http://127.0.0.1:$port" --json || true)
+  text=$("$CLUSTERCTL" status --endpoints "http://127.0.0.1:1,$URL" --json || true)
   expect_eq "$(jq -r '.store.healthy' <<<"$text")" true
 }
 

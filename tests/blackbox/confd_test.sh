@@ -2,14 +2,7 @@
 # confd: resources and templates as confd's users have them, keys in a real kvd written by curl: files are rendered,
 # checked, swapped and reloaded, and come back when the reload fails.
 . "$(dirname "$0")/../lib/test.sh"
-
-start_store() {
-  export CLUSTEROS_ENDPOINTS
-  CLUSTEROS_ENDPOINTS=http://127.0.0.1:$(free_port)
-  start_daemon kvd "$CLUSTERCTL" kvd --listen-client-urls "$CLUSTEROS_ENDPOINTS" --data-dir "$TMP/kv"
-  STORE_PID=$PID
-  wait_until 20 curl -sf -o "$TMP/health" "$CLUSTEROS_ENDPOINTS/health"
-}
+. "$(dirname "$0")/../lib/kvd.sh"
 
 put() { curl -sf -o "$TMP/put" -X PUT "$CLUSTEROS_ENDPOINTS/v2/keys$1" --data-urlencode "value=$2"; }
 
@@ -155,8 +148,7 @@ test_watch_follows_the_store() {
   # It follows again after the store was away.
   kill -9 "$STORE_PID"
   wait "$STORE_PID" || true
-  start_daemon kvd2 "$CLUSTERCTL" kvd --listen-client-urls "$CLUSTEROS_ENDPOINTS" --data-dir "$TMP/kv"
-  wait_until 20 curl -sf -o "$TMP/health" "$CLUSTEROS_ENDPOINTS/health"
+  start_store
   put /nginx/workers 9
   wait_until 20 has 'worker_processes 9;'
   stop_daemon "$pid"

@@ -2,14 +2,7 @@
 # discoveryd: dig gets what was written to the store, over UDP and TCP, also after the store is gone; nothing that a
 # client sends can end the server.
 . "$(dirname "$0")/../lib/test.sh"
-
-start_store() {
-  STORE_PORT=$(free_port)
-  export CLUSTEROS_ENDPOINTS=http://127.0.0.1:$STORE_PORT
-  start_daemon kvd "$CLUSTERCTL" kvd --listen-client-urls "$CLUSTEROS_ENDPOINTS" --data-dir "$TMP/kv"
-  STORE_PID=$PID
-  wait_until 20 curl -sf -o "$TMP/health" "$CLUSTEROS_ENDPOINTS/health"
-}
+. "$(dirname "$0")/../lib/kvd.sh"
 
 # start_server OPTION…: discoveryd on $DNS, ready when it has read the store.
 start_server() {
@@ -91,8 +84,7 @@ test_the_store_may_die() {
   lost() { ! server_is_well && grep -q '^Store  *lost' "$TMP/status"; }
   wait_until 20 lost
   expect_eq "$(short +tcp web.skydns.local A)" 10.0.0.1
-  start_daemon kvd2 "$CLUSTERCTL" kvd --listen-client-urls "$CLUSTEROS_ENDPOINTS" --data-dir "$TMP/kv"
-  wait_until 20 curl -sf -o "$TMP/health" "$CLUSTEROS_ENDPOINTS/health"
+  start_store
   put 2.web 10.0.0.2 80
   wait_until 20 answers web.skydns.local A $'10.0.0.1\n10.0.0.2'
 }

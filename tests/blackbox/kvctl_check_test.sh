@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
 # kvctl check: the data of a member that does not run, whole and damaged in each of its files.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 
 # Makes $TMP/data with some keys and a log of several segments; kvd is ended by the signal.
 make_data() { # SIGNAL
-  local url i
-  url=http://127.0.0.1:$(free_port)
-  start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$url"
-  wait_until 10 curl -sf "$url/health"
+  local i
+  start_kvd
   head -c 100000 /dev/zero | tr '\0' x >"$TMP/value"
   for ((i = 0; i < 20; ++i)); do
-    curl -sf "$url/v2/keys/large/$i" -XPUT --data-urlencode "value@$TMP/value" >/dev/null
-    curl -sf "$url/v2/keys/small/$i" -XPUT -d value=1 >/dev/null
+    curl -sf "$KEYS/large/$i" -XPUT --data-urlencode "value@$TMP/value" >/dev/null
+    curl -sf "$KEYS/small/$i" -XPUT -d value=1 >/dev/null
   done
   stop_daemon "$PID" "$1"
   LOG=$(find "$TMP/data/wal" -name '*.wal' | sort)
@@ -51,10 +50,7 @@ test_read_only_directory() {
 }
 
 test_a_running_member_is_left_alone() {
-  local url
-  url=http://127.0.0.1:$(free_port)
-  start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$url"
-  wait_until 10 curl -sf "$url/health"
+  start_kvd
   expect_eq "$(expect_fail 1 check 2>&1)" "kvctl: lock $TMP/data: process $PID uses it already"
 }
 
@@ -83,15 +79,12 @@ test_flipped_bits() {
 }
 
 test_flipped_bits_in_the_databases_log() {
-  local url
-  url=http://127.0.0.1:$(free_port)
-  start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$url"
-  wait_until 10 curl -sf "$url/health"
-  curl -sf "$url/v2/keys/a" -XPUT -d value=1 >/dev/null
+  start_kvd
+  curl -sf "$KEYS/a" -XPUT -d value=1 >/dev/null
   # Several checkpoints, which SQLite keeps in its log while the database is open.
   local size=0 rounds
   for ((rounds = 0; rounds < 4; ++rounds)); do
-    curl -sf "$url/v2/keys/b" -XPUT -d value="$rounds" >/dev/null
+    curl -sf "$KEYS/b" -XPUT -d value="$rounds" >/dev/null
     wait_until 10 bash -c "(( \$(stat -c %s '$TMP/data/store.db-wal') > $size ))"
     size=$(stat -c %s "$TMP/data/store.db-wal")
   done

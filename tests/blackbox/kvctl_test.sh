@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # kvctl and Debian's etcdctl (v2) against kvd: both print the same for the same state, with the same exit codes.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 
-start_kvd() {
-  URL=http://127.0.0.1:$(free_port)
-  start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL"
-  wait_until 10 curl -sf "$URL/health"
-  export CLUSTEROS_ENDPOINTS=$URL ETCDCTL_API=2 ETCDCTL_ENDPOINTS=$URL
+# start: a store, and where both programs find it.
+start() {
+  start_store
+  export ETCDCTL_API=2 ETCDCTL_ENDPOINTS=$URL
 }
 
 kvctl() { applet kvctl "$@"; }
@@ -37,7 +37,7 @@ neutral() {
 }
 
 test_set_and_get() {
-  start_kvd
+  start
   expect_eq "$(kvctl set /a/b hello)" hello
   expect_eq "$(kvctl get /a/b)" hello
   expect_eq "$(echo 'from a pipe' | kvctl set /piped)" 'from a pipe'
@@ -47,7 +47,7 @@ test_set_and_get() {
 }
 
 test_errors_and_exit_codes() {
-  start_kvd
+  start
   expect_eq "$(expect_fail 4 kvctl get /x 2>&1)" 'Error:  100: Key not found (/x) [3]'
   expect_match "$(expect_fail 4 kvctl --endpoints "http://127.0.0.1:$(free_port)" get /x 2>&1)" \
     '^Error:  client: etcd cluster is unavailable or misconfigured; .*Connection refused'
@@ -59,13 +59,13 @@ test_errors_and_exit_codes() {
 }
 
 test_second_endpoint_is_tried() {
-  start_kvd
+  start
   expect_eq "$(kvctl --endpoints "http://127.0.0.1:$(free_port),$URL" set /x 1)" 1
 }
 
 test_reads_are_etcdctls() {
   need_etcdctl
-  start_kvd
+  start
   kvctl set /d/one 1 >/dev/null
   kvctl set /d/e/two '<2> "quoted" ä' >/dev/null
   kvctl mkdir /d/empty
@@ -88,7 +88,7 @@ test_reads_are_etcdctls() {
 
 test_writes_are_etcdctls() {
   need_etcdctl
-  start_kvd
+  start
   alike set @/a 1
   alike set @/a 2
   alike set @/a 3 --swap-with-value 2
@@ -118,10 +118,10 @@ test_writes_are_etcdctls() {
 
 test_watch_prints_as_etcdctl() {
   need_etcdctl
-  start_kvd
+  start
   kvctl watch /w --recursive --forever >"$TMP/ours" &
   etcdctl watch /w --recursive --forever >"$TMP/theirs" &
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":2'"
+  wait_until 10 watched_by 2 "$URL"
   kvctl set /w/a 1 >/dev/null
   wait_until 10 grep -q '^1$' "$TMP/ours"
   wait_until 10 grep -q '^1$' "$TMP/theirs"
@@ -133,7 +133,7 @@ test_watch_prints_as_etcdctl() {
 }
 
 test_watch_from_an_index() {
-  start_kvd
+  start
   kvctl set /w 1 >/dev/null
   kvctl set /w 2 >/dev/null
   expect_eq "$(kvctl watch /w --after-index 4)" 2
@@ -142,18 +142,18 @@ test_watch_from_an_index() {
 
 test_etcdctl_exec_watch() {
   need_etcdctl
-  start_kvd
+  start
   printf '#!/bin/sh\necho "$ETCD_WATCH_ACTION $ETCD_WATCH_KEY $ETCD_WATCH_VALUE" >>%s\n' "$TMP/seen" >"$TMP/script"
   chmod +x "$TMP/script"
   etcdctl exec-watch "$TMP/script" /w & # the key comes last, whatever its help says
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":1'"
+  wait_until 10 watched_by 1 "$URL"
   kvctl set /w now >/dev/null
   wait_until 10 grep -q . "$TMP/seen"
   expect_match "$(cat "$TMP/seen")" '"?set"? "?/w"? "?now"?'
 }
 
 test_cluster_health_of_a_dead_store() {
-  start_kvd
+  start
   stop_daemon "$PID"
   expect_match "$(expect_fail 4 kvctl cluster-health 2>&1)" 'cluster may be unhealthy: failed to list members'
 }

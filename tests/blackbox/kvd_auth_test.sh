@@ -138,23 +138,19 @@ test_watches_need_rights() {
   expect_match "$(ask "$KVD_URL" GET '/v2/keys/a?wait=true')" '"errorCode":110'
   curl -s -u root:rp "$KVD_URL/v2/keys/a?wait=true" >"$TMP/event" &
   local watcher=$!
-  wait_until 10 bash -c "curl -s $KVD_URL/v2/stats/store | grep -q '\"watchers\":1'"
+  wait_until 10 watched_by 1 "$KVD_URL"
   ask "$KVD_URL" PUT /v2/keys/a 'value=1' "$FORM" >/dev/null
   wait "$watcher"
   expect_match "$(cat "$TMP/event")" '"value":"1"'
 }
 
 test_users_and_rights_survive_a_restart() {
-  local port
-  port=$(free_port)
-  KVD_URL=http://127.0.0.1:$port
-  start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$KVD_URL"
-  wait_until 10 curl -sf "$KVD_URL/health"
+  start_kvd
+  KVD_URL=$URL
   ask "$KVD_URL" PUT /v2/auth/users/root '{"user":"root","password":"rp"}' >/dev/null
   ask "$KVD_URL" PUT /v2/auth/enable >/dev/null
   stop_daemon "$PID" KILL
-  start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$KVD_URL"
-  wait_until 10 curl -sf "$KVD_URL/health"
+  start_kvd
   expect_eq "$(curl -s "$KVD_URL/v2/auth/enable")" '{"enabled":true}'
   expect_eq "$(curl -s "$KVD_URL/v2/auth/users")" '{"message":"Insufficient credentials"}'
   expect_eq "$(curl -s -u root:rp "$KVD_URL/v2/auth/users")" \

@@ -1,73 +1,19 @@
 #!/usr/bin/env bash
 # kvd with three and more members on loopback: what was answered is kept, whoever dies, stops, joins or goes.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 
-declare -A CLIENT PEER PIDS
-NAMES=()
+has_ended() { ! kill -0 "$1" 2>/dev/null; }
 
-# member NAME [OPTION…]: starts a member on its ports and data; the options go to kvd.
-member() {
-  local name=$1 list="" other
-  shift
-  [[ ${CLIENT[$name]:-} ]] || { CLIENT[$name]=$(free_port) && PEER[$name]=$(free_port); }
-  for other in "${NAMES[@]}"; do list+="${list:+,}$other=http://127.0.0.1:${PEER[$other]}"; done
-  start_daemon "kvd-$name" "$CLUSTERCTL" kvd --name "$name" --data-dir "$TMP/$name" \
-    --listen-client-urls "http://127.0.0.1:${CLIENT[$name]}" --listen-peer-urls "http://127.0.0.1:${PEER[$name]}" \
-    --initial-advertise-peer-urls "http://127.0.0.1:${PEER[$name]}" --initial-cluster "$list" "$@"
-  PIDS[$name]=$PID
-}
-
-url() { echo "http://127.0.0.1:${CLIENT[$1]}"; }
-keys() { echo "$(url "$1")/v2/keys"; }
-
-# healthy NAME…: they answer fresh reads.
-healthy() {
-  local name
-  for name in "$@"; do [[ $(curl -s -m 2 "$(url "$name")/health") == '{"health":"true"}' ]] || return 1; done
-}
-
-start_cluster() {
-  NAMES=("$@")
-  local name
-  for name in "$@"; do CLIENT[$name]=$(free_port) && PEER[$name]=$(free_port); done
-  for name in "$@"; do member "$name"; done
-  wait_until 30 healthy "$@"
-}
-
-# The name of the member that leads, as NAME sees it.
-leader() {
-  curl -s -m 2 "$(url "$1")/v2/members/leader" | jq -r .name
-}
-
-another_leads() {
-  local now
-  now=$(leader "$1") && [[ $now != null && $now != "$2" && $now ]]
-}
-
-id_of() { curl -s "$(url "$1")/v2/members" | jq -r --arg name "$2" '.members[] | select(.name == $name).id'; }
-
-# asked NAME PATTERN CURL-ARGUMENT…: asks this member's /v2/members until the answer fits; a change of leaders may lose one.
-asked() {
-  local name=$1 pattern=$2
-  shift 2
-  [[ $(curl -s -m 10 -w '%{http_code}' "$@") =~ $pattern ]]
-}
-
-# same_keys NAME…: all hold the same nodes.
-same_keys() {
-  local name first="" text
-  for name in "$@"; do
-    text=$(curl -s -m 2 "$(keys "$name")/?recursive=true&sorted=true") || return 1
-    [[ -z $first || $text == "$first" ]] || return 1
-    first=$text
-  done
-}
+# answered PATTERN CURL-ARGUMENT…: the body and the status that follows it fit. For wait_until: a change of leaders may
+# lose a request.
+answered() { [[ $(curl -s -m 10 -w '%{http_code}' "${@:2}") =~ $1 ]]; }
 
 test_three_members_hold_the_same() {
   start_cluster a b c
   local name
   for name in a b c; do
-    expect_eq "$(curl -s -m 5 -o /dev/null -w '%{http_code}' "$(keys "$name")/of-$name" -XPUT -d value="$name")" 201
+    expect_eq "$(http_status -m 10 "$(keys "$name")/of-$name" -XPUT -d value="$name")" 201
   done
   for name in a b c; do
     expect_eq "$(curl -s -m 5 "$(keys "$name")/?quorum=true" | jq -c '[.node.nodes[].value] | sort')" '["a","b","c"]'
@@ -84,8 +30,8 @@ test_watch_on_a_follower_sees_writes_of_others() {
   local one=$!
   curl -sN -m 20 "$(keys c)/w?wait=true" >"$TMP/c.event" &
   local two=$!
-  watchers() { [[ $(curl -s "$(url a)/v2/stats/store" | jq .watchers) == 1 && $(curl -s "$(url c)/v2/stats/store" | jq .watchers) == 1 ]]; }
-  wait_until 10 watchers
+  wait_until 10 watched_by 1 "$(url a)"
+  wait_until 10 watched_by 1 "$(url c)"
   curl -s "$(keys b)/w" -XPUT -d value=seen >/dev/null
   wait "$one" "$two"
   expect_eq "$(jq -r .node.value "$TMP/a.event")" seen
@@ -102,38 +48,37 @@ write_many() {
   return 0
 }
 
-test_kill_9_of_the_leader_loses_nothing_answered() {
-  start_cluster a b c
-  local old other
-  old=$(leader a)
-  for other in a b c; do [[ $other != "$old" ]] && break; done
-  write_many "$other" 150 &
-  local writer=$!
+# begin_writing COUNT: writes on a member that does not lead, in the background, and waits for the first answers. Sets
+# OLD, who leads, OTHER, who is written to, and WRITER, the process that ends with the last write.
+begin_writing() {
+  OLD=$(leader a)
+  for OTHER in a b c; do [[ $OTHER != "$OLD" ]] && break; done
+  write_many "$OTHER" "$1" &
+  WRITER=$!
   begun() { (($(wc -l <"$TMP/acknowledged" 2>/dev/null || echo 0) >= 20)); }
   wait_until 20 begun
-  kill -9 "${PIDS[$old]}"
-  wait "$writer"
-  another_leads "$other" "$old" || fail "the dead member still leads: $(leader "$other")"
+}
+
+test_kill_9_of_the_leader_loses_nothing_answered() {
+  start_cluster a b c
+  begin_writing 150
+  kill -9 "${MEMBER_PID[$OLD]}"
+  wait "$WRITER"
+  another_leads "$OTHER" "$OLD" || fail "the dead member still leads: $(leader "$OTHER")"
   local number
   (($(wc -l <"$TMP/acknowledged") > 100)) || fail "only $(wc -l <"$TMP/acknowledged") writes were answered"
-  curl -s "$(keys "$other")/n?quorum=true" | jq -r '.node.nodes[].value' | sort >"$TMP/held"
+  curl -s "$(keys "$OTHER")/n?quorum=true" | jq -r '.node.nodes[].value' | sort >"$TMP/held"
   expect_eq "$(sort "$TMP/acknowledged" | comm -23 - "$TMP/held" | wc -l)" 0 "writes that were answered and are gone"
-  member "$old"
+  start_member "$OLD"
   wait_until 30 healthy a b c
   wait_until 20 same_keys a b c
 }
 
 test_a_planned_stop_fails_no_request() {
   start_cluster a b c
-  local old other
-  old=$(leader a)
-  for other in a b c; do [[ $other != "$old" ]] && break; done
-  write_many "$other" 100 &
-  local writer=$!
-  begun() { (($(wc -l <"$TMP/acknowledged" 2>/dev/null || echo 0) >= 20)); }
-  wait_until 20 begun
-  stop_daemon "${PIDS[$old]}"
-  wait "$writer"
+  begin_writing 100
+  stop_daemon "${MEMBER_PID[$OLD]}"
+  wait "$WRITER"
   expect_eq "$(wc -l <"$TMP/acknowledged")" 100 "answered writes of 100"
 }
 
@@ -141,60 +86,57 @@ test_without_a_majority_writes_wait_and_reads_answer() {
   start_cluster a b c
   curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
   wait_until 10 same_keys a b c
-  kill -9 "${PIDS[b]}" "${PIDS[c]}"
+  kill -9 "${MEMBER_PID[b]}" "${MEMBER_PID[c]}"
   expect_eq "$(curl -s -m 5 "$(keys a)/k" | jq -r .node.value)" 1
   expect_match "$(curl -s -m 20 "$(keys a)/k" -XPUT -d value=2)" '"errorCode":300.*etcdserver: '
   expect_eq "$(curl -s -m 20 "$(url a)/health")" '{"health":"false"}'
-  member b
+  start_member b
   wait_until 30 healthy a b
-  expect_eq "$(curl -s -m 10 -o /dev/null -w '%{http_code}' "$(keys a)/k" -XPUT -d value=3)" 200
+  expect_eq "$(http_status -m 10 "$(keys a)/k" -XPUT -d value=3)" 200
 }
 
 test_a_member_that_was_away_for_long_gets_a_snapshot() {
   start_cluster a b c
-  stop_daemon "${PIDS[c]}"
+  stop_daemon "${MEMBER_PID[c]}"
   # More bytes than the log keeps for those that lag a little.
   head -c 1000000 /dev/zero | tr '\0' x >"$TMP/value"
   local number
   for ((number = 0; number < 40; ++number)); do
     curl -s -m 10 -o /dev/null "$(keys a)/big/$number" -XPUT --data-urlencode "value@$TMP/value"
   done
-  checkpointed() { curl -s "$(keys a)/tick" -XPUT -d value=1 >/dev/null && grep -q . "$TMP/a/store.db-wal"; }
+  checkpointed() { curl -s "$(keys a)/tick" -XPUT -d value=1 >/dev/null && grep -q . "$TMP/a/data/store.db-wal"; }
   wait_until 10 checkpointed
-  member c
+  start_member c
   wait_until 60 healthy a b c
   wait_until 30 same_keys a c
-  grep -q 'installed the state' "$TMP/kvd-c.log" || fail "it got no snapshot: $(tail -n 5 "$TMP/kvd-c.log")"
+  grep -q 'installed the state' "$TMP/c.log" || fail "it got no snapshot: $(tail -n 5 "$TMP/c.log")"
 }
 
 test_members_come_and_go() {
   start_cluster a b c
   curl -s "$(keys a)/before" -XPUT -d value=1 >/dev/null
-  CLIENT[d]=$(free_port) && PEER[d]=$(free_port)
-  wait_until 20 asked a '"id":"[0-9a-f]+"' "$(url a)/v2/members" -H 'Content-Type: application/json' \
-    -d "{\"peerURLs\":[\"http://127.0.0.1:${PEER[d]}\"]}"
-  NAMES=(a b c d)
-  member d --initial-cluster-state existing
+  choose_addresses d
+  wait_until 20 answered '"id":"[0-9a-f]+"' "$(url a)/v2/members" -H 'Content-Type: application/json' \
+    -d "{\"peerURLs\":[\"${PEER_URL[d]}\"]}"
+  MEMBERS=(a b c d)
+  start_member d --initial-cluster-state existing
   wait_until 30 healthy d
   expect_eq "$(curl -s -m 5 "$(keys d)/before?quorum=true" | jq -r .node.value)" 1
   # It votes: with two of four gone there is no majority, with one there is.
-  voters() { grep -q '4 servers, 4 of them vote' "$TMP"/kvd-*.log; }
+  voters() { grep -q '4 servers, 4 of them vote' "$TMP"/*.log; }
   wait_until 20 voters
   local gone
   gone=$(leader d)
-  wait_until 20 asked d '204|410' -XDELETE "$(url d)/v2/members/$(id_of d "$gone")"
-  removed() { ! kill -0 "${PIDS[$gone]}" 2>/dev/null; }
-  wait_until 30 removed
-  grep -q 'removed from its cluster' "$TMP/kvd-$gone.log" || fail "it does not say why it ended"
+  wait_until 20 answered '204|410' -XDELETE "$(url d)/v2/members/$(id_of d "$gone")"
+  wait_until 30 has_ended "${MEMBER_PID[$gone]}"
+  grep -q 'removed from its cluster' "$TMP/$gone.log" || fail "it does not say why it ended"
   wait_until 20 another_leads d "$gone"
-  expect_eq "$(curl -s -m 10 -o /dev/null -w '%{http_code}' "$(keys d)/after" -XPUT -d value=2)" 201
+  expect_eq "$(http_status -m 10 "$(keys d)/after" -XPUT -d value=2)" 201
   expect_eq "$(curl -s "$(url d)/v2/members" | jq '.members | length')" 3
   # With the data that it has it is not let in again.
-  member "$gone"
-  wait_until 30 removed
+  start_member "$gone"
+  wait_until 30 has_ended "${MEMBER_PID[$gone]}"
 }
-
-has_ended() { ! kill -0 "$1" 2>/dev/null; }
 
 # replace ENDPOINT NAME: the one command of the operator.
 replace() { applet kvctl --endpoints "$(url "$1")" member replace "$2"; }
@@ -205,7 +147,7 @@ rejoined() {
   [[ $(id_of a "$1") != "$2" ]] || fail "it has its old id again"
   expect_eq "$(curl -s -m 5 "$(keys "$1")/k?quorum=true" | jq -r .node.value)" 1
   wait_until 20 same_keys a b c
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' -XDELETE "$(url a)/v2/members/$2")" 410
+  expect_eq "$(http_status -m 10 -XDELETE "$(url a)/v2/members/$2")" 410
   expect_eq "$(curl -s "$(url a)/v2/members" | jq '.members | length')" 3
 }
 
@@ -214,26 +156,26 @@ test_a_lost_disk_is_replaced_by_a_new_member() {
   curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
   local id
   id=$(id_of a c)
-  kill -9 "${PIDS[c]}"
+  kill -9 "${MEMBER_PID[c]}"
   rm -r "$TMP/c"
   # Under its old id it would forget its votes: it says so, whatever it is told about the cluster's state.
-  member c
-  wait_until 20 has_ended "${PIDS[c]}"
-  member c --initial-cluster-state existing
-  wait_until 20 has_ended "${PIDS[c]}"
-  expect_eq "$(grep -c "it is empty, but member $id with these peer URLs has run before: .kvctl member replace c." "$TMP/kvd-c.log")" 2
+  start_member c
+  wait_until 20 has_ended "${MEMBER_PID[c]}"
+  start_member c --initial-cluster-state existing
+  wait_until 20 has_ended "${MEMBER_PID[c]}"
+  expect_eq "$(grep -c "it is empty, but member $id with these peer URLs has run before: .kvctl member replace c." "$TMP/c.log")" 2
   expect_match "$(replace a c)" "^Member c has ID [0-9a-f]+ now, in the place of $id\."
   # Started as ever.
-  member c
+  start_member c
   rejoined c "$id"
   # And again, with its new data.
-  stop_daemon "${PIDS[c]}"
-  member c
+  stop_daemon "${MEMBER_PID[c]}"
+  start_member c
   wait_until 30 healthy a b c
 }
 
 # damage NAME: a byte of the log's first frames, with whole ones behind it. The member must be down.
-damage() { printf x | dd of="$TMP/$1/wal/0000000000000001.wal" bs=1 seek=110 conv=notrunc status=none; }
+damage() { printf x | dd of="$TMP/$1/data/wal/0000000000000001.wal" bs=1 seek=110 conv=notrunc status=none; }
 
 test_a_damaged_log_is_replaced_by_one_command() {
   start_cluster a b c
@@ -241,17 +183,17 @@ test_a_damaged_log_is_replaced_by_one_command() {
   wait_until 10 same_keys a b c
   local id
   id=$(id_of a c)
-  kill -9 "${PIDS[c]}"
+  kill -9 "${MEMBER_PID[c]}"
   damage c
-  member c
-  wait_until 20 has_ended "${PIDS[c]}"
-  grep -q '0000000000000001.wal at [0-9]*: the frame there is damaged.*; .kvctl member replace c. makes room' "$TMP/kvd-c.log" ||
-    fail "it does not say what to do: $(tail -n 2 "$TMP/kvd-c.log")"
-  [[ -e $TMP/c/wal/0000000000000001.wal ]] || fail "it touched the damaged data"
+  start_member c
+  wait_until 20 has_ended "${MEMBER_PID[c]}"
+  grep -q '0000000000000001.wal at [0-9]*: the frame there is damaged.*; .kvctl member replace c. makes room' "$TMP/c.log" ||
+    fail "it does not say what to do: $(tail -n 2 "$TMP/c.log")"
+  [[ -e $TMP/c/data/wal/0000000000000001.wal ]] || fail "it touched the damaged data"
   replace b c
-  member c
+  start_member c
   rejoined c "$id"
-  compgen -G "$TMP/c/damaged-*/wal/0000000000000001.wal" >/dev/null || fail "the damaged log is not kept"
+  compgen -G "$TMP/c/data/damaged-*/wal/0000000000000001.wal" >/dev/null || fail "the damaged log is not kept"
 }
 
 test_a_damaged_checkpoint_is_replaced_by_one_command() {
@@ -260,14 +202,14 @@ test_a_damaged_checkpoint_is_replaced_by_one_command() {
   wait_until 10 same_keys a b c
   local id
   id=$(id_of a c)
-  stop_daemon "${PIDS[c]}"
-  echo garbage >"$TMP/c/store.db"
-  member c
-  wait_until 20 has_ended "${PIDS[c]}"
-  grep -q 'store.db: file is not a database; .kvctl member replace c. makes room' "$TMP/kvd-c.log" ||
-    fail "it does not say what to do: $(tail -n 2 "$TMP/kvd-c.log")"
+  stop_daemon "${MEMBER_PID[c]}"
+  echo garbage >"$TMP/c/data/store.db"
+  start_member c
+  wait_until 20 has_ended "${MEMBER_PID[c]}"
+  grep -q 'store.db: file is not a database; .kvctl member replace c. makes room' "$TMP/c.log" ||
+    fail "it does not say what to do: $(tail -n 2 "$TMP/c.log")"
   replace a c
-  member c
+  start_member c
   rejoined c "$id"
 }
 
@@ -277,10 +219,10 @@ test_replace_refuses_what_would_cost_something() {
   before=$(curl -s "$(url a)/v2/members")
   expect_match "$(expect_fail 4 replace a nobody 2>&1)" "^Error:  no member is called 'nobody' \(there are: [abc], [abc], [abc]\)$"
   expect_match "$(expect_fail 4 replace a b 2>&1)" "^Error:  member b is well: it answers on $(url b)\. Nothing was changed$"
-  kill -9 "${PIDS[b]}" "${PIDS[c]}"
+  kill -9 "${MEMBER_PID[b]}" "${MEMBER_PID[c]}"
   expect_match "$(expect_fail 4 replace a c 2>&1)" '^Error:  the cluster has no majority now\. Nothing was changed$'
   expect_match "$(expect_fail 4 replace c a 2>&1)" '^Error:  client: etcd cluster is unavailable'
-  member b
+  start_member b
   wait_until 30 healthy a b
   expect_eq "$(curl -s "$(url a)/v2/members")" "$before" "members"
   local line
@@ -315,21 +257,21 @@ test_a_removal_that_would_cost_the_quorum_is_refused() {
   local one=${rest%$'\n'*} two=${rest#*$'\n'} id_one id_two
   id_one=$(id_of "$old" "$one")
   id_two=$(id_of "$old" "$two")
-  kill -9 "${PIDS[$two]}"
+  kill -9 "${MEMBER_PID[$two]}"
   # The leader still hears two, then one: removing that one would leave it alone of two.
   refused() { [[ $(curl -s -m 10 -w ' %{http_code}' -XDELETE "$(url "$old")/v2/members/$1") == "{\"message\":\"Internal Server Error\"} 500" ]]; }
   unheard() { [[ $(curl -s "$(url "$old")/v2/stats/leader" | jq ".followers[\"$id_two\"].counts.fail") -ge 1 ]]; }
   sent() { curl -s -m 10 "$(keys "$old")/more" -XPUT -d value=1 >/dev/null && unheard; }
   wait_until 20 sent
   wait_until 20 refused "$id_one"
-  grep -q "member $id_one is not removed: unhealthy cluster, 1 of 2 members would be there" "$TMP/kvd-$old.log"
+  grep -q "member $id_one is not removed: unhealthy cluster, 1 of 2 members would be there" "$TMP/$old.log"
   # The dead one may go, and then the other one.
-  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id_two"
+  wait_until 20 answered '204|410' -XDELETE "$(url "$old")/v2/members/$id_two"
   gone() { [[ $(curl -s "$(url "$old")/v2/members" | jq '.members | length') == "$1" ]]; }
   wait_until 20 gone 2
-  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id_one"
+  wait_until 20 answered '204|410' -XDELETE "$(url "$old")/v2/members/$id_one"
   wait_until 20 gone 1
-  wait_until 20 asked "$old" 201 "$(keys "$old")/alone" -XPUT -d value=1 -o /dev/null
+  wait_until 20 answered 201 "$(keys "$old")/alone" -XPUT -d value=1 -o /dev/null
 }
 
 test_the_leader_of_two_is_removed_and_the_other_goes_on() {
@@ -338,10 +280,9 @@ test_the_leader_of_two_is_removed_and_the_other_goes_on() {
   old=$(leader a)
   [[ $old == b ]] || other=b
   id=$(id_of "$other" "$old")
-  wait_until 20 asked "$old" '204|410' -XDELETE "$(url "$old")/v2/members/$id"
-  ended() { ! kill -0 "${PIDS[$old]}" 2>/dev/null; }
-  wait_until 30 ended
-  wait_until 20 asked "$other" 201 "$(keys "$other")/alone" -XPUT -d value=1 -o /dev/null
+  wait_until 20 answered '204|410' -XDELETE "$(url "$old")/v2/members/$id"
+  wait_until 30 has_ended "${MEMBER_PID[$old]}"
+  wait_until 20 answered 201 "$(keys "$other")/alone" -XPUT -d value=1 -o /dev/null
   expect_eq "$(curl -s "$(url "$other")/v2/members" | jq -c '[.members[].name]')" "[\"$other\"]"
 }
 
@@ -363,13 +304,13 @@ test_the_leader_knows_how_fast_its_followers_answer() {
 
 test_strangers_are_not_let_in() {
   start_cluster a
-  local stream="http://127.0.0.1:${PEER[a]}/raft/stream" cluster
-  cluster=$(curl -sD - -o /dev/null "$(keys a)/" | tr -d '\r' | sed -n 's/^X-Etcd-Cluster-Id: //ip')
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' "$stream")" 400
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' -H 'X-Server-From: 12' "$stream")" 412
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' -H 'X-Server-From: 12' -H "X-Etcd-Cluster-ID: $cluster" "$stream")" 412
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:${PEER[a]}/v2/keys/")" 404
-  expect_eq "$(curl -s "http://127.0.0.1:${PEER[a]}/members" | jq -r '.[0].name')" a
+  local stream="${PEER_URL[a]}/raft/stream" cluster
+  cluster=$(http_header X-Etcd-Cluster-Id "$(keys a)/")
+  expect_eq "$(http_status -m 10 "$stream")" 400
+  expect_eq "$(http_status -m 10 -H 'X-Server-From: 12' "$stream")" 412
+  expect_eq "$(http_status -m 10 -H 'X-Server-From: 12' -H "X-Etcd-Cluster-ID: $cluster" "$stream")" 412
+  expect_eq "$(http_status -m 10 "${PEER_URL[a]}/v2/keys/")" 404
+  expect_eq "$(curl -s "${PEER_URL[a]}/members" | jq -r '.[0].name')" a
 }
 
 run_tests "$@"

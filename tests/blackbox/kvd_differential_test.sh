@@ -24,8 +24,8 @@ test_random_requests() {
 test_random_requests_to_three_members() {
   need_etcd
   start_etcd
-  start_kvd_members 3
-  differential --etcd "$ETCD_URL" --kvd "$KVD_URLS" --requests "${REQUESTS:-20000}" ${SEED:+--seed "$SEED"}
+  STARTER=start_in_memory start_cluster a b c
+  differential --etcd "$ETCD_URL" --kvd "$(IFS=, && echo "${CLIENT_URL[*]}")" --requests "${REQUESTS:-20000}" ${SEED:+--seed "$SEED"}
 }
 
 test_each_listed_difference_is_there() {

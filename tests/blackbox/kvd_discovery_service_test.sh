@@ -4,9 +4,9 @@
 . "$(dirname "$0")/../lib/etcd.sh"
 
 start_service() {
-  KVD_URL=http://127.0.0.1:$(free_port)
-  start_daemon service applet kvd --data-dir "$TMP/service" --listen-client-urls "$KVD_URL" --discovery-service "$KVD_URL/"
-  wait_until 10 curl -sf "$KVD_URL/health"
+  choose_address
+  start_kvd --discovery-service "$URL/"
+  KVD_URL=$URL
 }
 
 # new [QUERY]: prints the token's path; what is printed is checked.
@@ -17,8 +17,6 @@ new() {
   printf '%s' "${url#"$KVD_URL"}"
 }
 
-status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
-
 test_tokens_and_their_size() {
   start_service
   local token
@@ -28,10 +26,10 @@ test_tokens_and_their_size() {
   expect_eq "$(curl -s "$KVD_URL/v2/keys/_etcd/registry$token/_config/size" | jq -r .node.value)" 5
   expect_match "$(curl -s -X PUT -d size=7 "$KVD_URL/new")" "^$KVD_URL/"
   expect_eq "$(curl -s "$KVD_URL/new?size=x")" 'strconv.Atoi: parsing "x": invalid syntax'
-  expect_eq "$(status "$KVD_URL/new?size=x")" 400
+  expect_eq "$(http_status "$KVD_URL/new?size=x")" 400
   expect_eq "$(curl -s "$KVD_URL/new?size=0")" 'size must be from 1 to 1000'
-  expect_eq "$(status "$KVD_URL/new?size=1001")" 400
-  expect_eq "$(status -X DELETE "$KVD_URL/new")" 405
+  expect_eq "$(http_status "$KVD_URL/new?size=1001")" 400
+  expect_eq "$(http_status -X DELETE "$KVD_URL/new")" 405
   expect_eq "$(curl -s "$KVD_URL/robots.txt")" $'User-agent: *\nDisallow: /'
 }
 
@@ -39,21 +37,21 @@ test_members_of_a_token() {
   start_service
   local token
   token=$(new)
-  expect_eq "$(status -X PUT "$KVD_URL$token/ab?prevExist=false" -d value=a=http://10.0.0.1:2380)" 201
-  expect_eq "$(status -X PUT "$KVD_URL$token/ab?prevExist=false" -d value=x)" 412
+  expect_eq "$(http_status -X PUT "$KVD_URL$token/ab?prevExist=false" -d value=a=http://10.0.0.1:2380)" 201
+  expect_eq "$(http_status -X PUT "$KVD_URL$token/ab?prevExist=false" -d value=x)" 412
   expect_eq "$(curl -s "$KVD_URL$token" | jq -r '.node.nodes[].value')" a=http://10.0.0.1:2380
   expect_eq "$(curl -s "$KVD_URL$token/" | jq -r '.node.nodes | length')" 1
   curl -s "$KVD_URL$token?recursive=true&wait=true" >"$TMP/event" &
   local watcher=$!
-  wait_until 10 bash -c "curl -s $KVD_URL/v2/stats/store | grep -q '\"watchers\":1'"
-  expect_eq "$(status -X DELETE "$KVD_URL$token/ab")" 200
+  wait_until 10 watched_by 1 "$KVD_URL"
+  expect_eq "$(http_status -X DELETE "$KVD_URL$token/ab")" 200
   wait "$watcher"
   expect_eq "$(jq -r .action "$TMP/event")" delete
-  expect_eq "$(status -X PUT "$KVD_URL$token/_config/size" -d value=9)" 405
-  expect_eq "$(status -X DELETE "$KVD_URL$token/_config?recursive=true")" 405
-  expect_eq "$(status -X DELETE "$KVD_URL$token?recursive=true")" 405
-  expect_eq "$(status "$KVD_URL${token}0")" 404
-  expect_eq "$(status "$KVD_URL$token/a/b")" 404
+  expect_eq "$(http_status -X PUT "$KVD_URL$token/_config/size" -d value=9)" 405
+  expect_eq "$(http_status -X DELETE "$KVD_URL$token/_config?recursive=true")" 405
+  expect_eq "$(http_status -X DELETE "$KVD_URL$token?recursive=true")" 405
+  expect_eq "$(http_status "$KVD_URL${token}0")" 404
+  expect_eq "$(http_status "$KVD_URL$token/a/b")" 404
 }
 
 # The rights on the keys hold on the short way too.
@@ -64,17 +62,17 @@ test_rights_hold() {
   curl -sf -X PUT "$KVD_URL/v2/auth/users/root" -d '{"user":"root","password":"rp"}' >/dev/null
   curl -sf -X PUT "$KVD_URL/v2/auth/enable"
   curl -sf -u root:rp -X PUT "$KVD_URL/v2/auth/roles/guest" -d '{"role":"guest","revoke":{"kv":{"write":["/*"]}}}' >/dev/null
-  expect_eq "$(status "$KVD_URL/new")" 401
-  expect_eq "$(status -X PUT "$KVD_URL$token/ab" -d value=x)" 401
-  expect_eq "$(status "$KVD_URL$token")" 200
-  expect_eq "$(status -u root:rp "$KVD_URL/new")" 200
+  expect_eq "$(http_status "$KVD_URL/new")" 401
+  expect_eq "$(http_status -X PUT "$KVD_URL$token/ab" -d value=x)" 401
+  expect_eq "$(http_status "$KVD_URL$token")" 200
+  expect_eq "$(http_status -u root:rp "$KVD_URL/new")" 200
 }
 
 test_only_where_it_is_asked_for() {
   start_kvd_in_memory
-  expect_eq "$(status "$KVD_URL/new")" 404
-  expect_eq "$(status "$KVD_URL/robots.txt")" 404
-  expect_eq "$(status "$KVD_URL/0123456789abcdef0123456789abcdef")" 404
+  expect_eq "$(http_status "$KVD_URL/new")" 404
+  expect_eq "$(http_status "$KVD_URL/robots.txt")" 404
+  expect_eq "$(http_status "$KVD_URL/0123456789abcdef0123456789abcdef")" 404
 }
 
 test_etcds_form_a_cluster() {

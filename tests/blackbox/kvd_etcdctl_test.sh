@@ -97,16 +97,14 @@ test_remove() {
   fails 4 rm / --recursive
 }
 
-watching() { curl -s "$1/v2/stats/store" | jq -e ".watchers == $2"; }
-
 # in_background ARGUMENT…: the same command with both; what they print is compared by finish_background.
 in_background() {
   ctl "$ETCD_URL" "$@" >"$TMP/theirs" 2>&1 &
   WAITING=($!)
   ctl "$KVD_URL" "$@" >"$TMP/ours" 2>&1 &
   WAITING+=($!)
-  wait_until 10 watching "$ETCD_URL" 1
-  wait_until 10 watching "$KVD_URL" 1
+  wait_until 10 watched_by 1 "$ETCD_URL"
+  wait_until 10 watched_by 1 "$KVD_URL"
 }
 finish_background() {
   wait "${WAITING[@]}"

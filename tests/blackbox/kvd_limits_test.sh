@@ -2,18 +2,7 @@
 # kvd at its bounds: the quota and its alarm, watchers that are too many or too slow, requests that are too large or too
 # slow.
 . "$(dirname "$0")/../lib/test.sh"
-
-start_kvd() {
-  PORT=$(free_port)
-  URL=http://127.0.0.1:$PORT
-  KEYS=$URL/v2/keys
-  start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" "$@"
-  wait_until 10 curl -sf "$URL/health"
-}
-
-status() {
-  curl -s -o /dev/null -w '%{http_code}' "$@"
-}
+. "$(dirname "$0")/../lib/kvd.sh"
 
 metric() { # NAME
   curl -s "$URL/metrics" | sed -n "s/^$1 //p"
@@ -40,14 +29,14 @@ test_quota_refuses_what_adds_until_enough_is_removed() {
   expect_eq "$(grep -c 'alarm NOSPACE: the state has [0-9]* bytes, the quota is 1000000' "$TMP/kvd.log")" 1
   # All that adds is refused, all else goes on.
   expect_eq "$(curl -s "$KEYS/new" -XPUT -d value=1)" "$refused"
-  expect_eq "$(status "$KEYS/new" -XPUT -d value=1)" 500
+  expect_eq "$(http_status "$KEYS/new" -XPUT -d value=1)" 500
   expect_eq "$(curl -s "$KEYS/in-order" -XPOST -d value=1)" "$refused"
   expect_eq "$(curl -s "$KEYS/dir" -XPUT -d dir=true)" "$refused"
   expect_eq "$(curl -s "$KEYS/lease" -XPUT -d value=2 -d prevValue=1)" "$refused"
   expect_match "$(curl -s "$KEYS/lease")" '"value":"1"'
   expect_match "$(curl -s "$KEYS/lease?quorum=true")" '"value":"1"'
   expect_match "$(curl -s "$KEYS/lease" -XPUT -d refresh=true -d ttl=50 -d prevExist=true)" '"action":"update"'
-  expect_eq "$(status "$URL/v2/auth/users/root" -XPUT -d '{"user":"root","password":"x"}')" 201
+  expect_eq "$(http_status "$URL/v2/auth/users/root" -XPUT -d '{"user":"root","password":"x"}')" 201
   wait_until 10 bash -c "[[ \$(curl -s '$KEYS/short') == *100* ]]"
   # It lasts over a restart, and ends below 95 %.
   stop_daemon "$PID"
@@ -57,7 +46,7 @@ test_quota_refuses_what_adds_until_enough_is_removed() {
   expect_match "$(curl -s "$KEYS/fill/0" -XDELETE)" '"action":"delete"'
   expect_eq "$(curl -s "$URL/health")" '{"health":"true"}'
   expect_eq "$(metric clusteros_kv_quota_exceeded)" 0
-  expect_eq "$(status "$KEYS/new" -XPUT -d value=1)" 201
+  expect_eq "$(http_status "$KEYS/new" -XPUT -d value=1)" 201
   grep -q 'alarm NOSPACE is over' "$TMP/kvd.log" || fail "the log does not say that the alarm is over"
 }
 
@@ -117,7 +106,7 @@ test_slow_stream_falls_behind_and_misses_nothing() {
   start_kvd
   slow_reader "127.0.0.1:$PORT" '/v2/keys/?wait=true&stream=true&recursive=true' >"$TMP/seen" &
   local reader=$!
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":1'"
+  wait_until 10 watched_by 1 "$URL"
   # 24 MB in 240 events, and as much of the values before.
   write_large 240
   curl -sf "$KEYS/end" -XPUT -d value=last >/dev/null
@@ -130,7 +119,7 @@ test_stream_that_the_history_left_behind_ends_with_its_index() {
   start_kvd
   slow_reader "127.0.0.1:$PORT" '/v2/keys/?wait=true&stream=true&recursive=true' >"$TMP/seen" &
   local reader=$!
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":1'"
+  wait_until 10 watched_by 1 "$URL"
   write_large 600
   touch "$TMP/go"
   wait "$reader"
@@ -152,16 +141,16 @@ test_watchers_have_a_bound() {
     curl -s "$KEYS/w$i?wait=true" >"$TMP/w$i" &
     watchers+=($!)
   done
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":3'"
+  wait_until 10 watched_by 3 "$URL"
   expect_eq "$(curl -s "$KEYS/w4?wait=true")" \
     '{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: too many watchers","index":0}'
-  expect_eq "$(status "$KEYS/w4?wait=true&stream=true")" 500
+  expect_eq "$(http_status "$KEYS/w4?wait=true&stream=true")" 500
   # Reads and writes go on, and a watch that ends makes room.
-  expect_eq "$(status "$KEYS/w1" -XPUT -d value=1)" 201
+  expect_eq "$(http_status "$KEYS/w1" -XPUT -d value=1)" 201
   wait "${watchers[0]}"
   expect_match "$(cat "$TMP/w1")" '"key":"/w1"'
   curl -s "$KEYS/w4?wait=true&waitIndex=4" >"$TMP/w4" &
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":3'"
+  wait_until 10 watched_by 3 "$URL"
 }
 
 # Opens COUNT connections to PORT that send nothing or a part of a request; prints how many the other side closed, and
@@ -192,9 +181,7 @@ PY
 }
 
 test_clients_leave_descriptors_for_the_store() {
-  PORT=$(free_port)
-  URL=http://127.0.0.1:$PORT
-  KEYS=$URL/v2/keys
+  choose_address
   local metrics
   metrics=http://127.0.0.1:$(free_port)
   # Room for 600 - 256 clients.
@@ -218,13 +205,13 @@ test_large_requests_and_headers_are_refused() {
   head -c 6000 /dev/zero | tr '\0' x >"$TMP/large"
   local path
   for path in /v2/keys/a /v2/members /v2/auth/users/x /v2/auth/enable /config/local/log; do
-    expect_eq "$(status "$URL$path" -XPUT -H 'Content-Type: application/json' --data-binary "@$TMP/large" -H 'Expect:')" 413
+    expect_eq "$(http_status "$URL$path" -XPUT -H 'Content-Type: application/json' --data-binary "@$TMP/large" -H 'Expect:')" 413
   done
-  expect_eq "$(status "$KEYS/a" -XPOST -H 'Transfer-Encoding: chunked' --data-binary "@$TMP/large" -H 'Expect:')" 413
+  expect_eq "$(http_status "$KEYS/a" -XPOST -H 'Transfer-Encoding: chunked' --data-binary "@$TMP/large" -H 'Expect:')" 413
   head -c 70000 /dev/zero | tr '\0' x >"$TMP/header"
-  expect_eq "$(status "$KEYS/a" -H "X-Long: $(cat "$TMP/header")")" 431
-  expect_eq "$(status "$KEYS/a?$(cat "$TMP/header")")" 431
-  expect_eq "$(status "$KEYS/a" -XPUT -d value=1)" 201
+  expect_eq "$(http_status "$KEYS/a" -H "X-Long: $(cat "$TMP/header")")" 431
+  expect_eq "$(http_status "$KEYS/a?$(cat "$TMP/header")")" 431
+  expect_eq "$(http_status "$KEYS/a" -XPUT -d value=1)" 201
 }
 
 run_tests "$@"

@@ -51,7 +51,7 @@ test_other_paths() {
 }
 
 # index: of the store.
-index() { curl -s -o /dev/null -D - "$KVD_URL/v2/keys/" | tr -d '\r' | sed -n 's/^x-etcd-index: //ip'; }
+index() { http_header x-etcd-index "$KVD_URL/v2/keys/"; }
 
 # change METHOD PATH [BODY]: prints the status and the body.
 change() {
@@ -62,9 +62,8 @@ change() {
 
 test_a_member_comes_and_goes() {
   local id before
-  KVD_URL=http://127.0.0.1:$(free_port)
-  start_daemon kvd applet kvd --name one --data-dir "$TMP/data" --listen-client-urls "$KVD_URL"
-  wait_until 10 curl -sf "$KVD_URL/health"
+  start_kvd --name one
+  KVD_URL=$URL
   before=$(index)
   expect_match "$(change POST '' '{"peerURLs":["http://127.0.0.1:10002"," HTTP://127.0.0.1:10001 "]}')" \
     '^201 \{"id":"[0-9a-f]+","name":"","peerURLs":\["http://127.0.0.1:10001","http://127.0.0.1:10002"\],"clientURLs":\[\]\}$'
@@ -78,8 +77,7 @@ test_a_member_comes_and_goes() {
   expect_eq "$(curl -s "$KVD_URL/v2/members" | jq -c ".members[] | select(.id == \"$id\") | .peerURLs")" \
     '["http://127.0.0.1:10004"]'
   stop_daemon "$PID" KILL
-  start_daemon kvd applet kvd --name one --data-dir "$TMP/data" --listen-client-urls "$KVD_URL"
-  wait_until 10 curl -sf "$KVD_URL/health"
+  start_kvd --name one
   expect_eq "$(curl -s "$KVD_URL/v2/members" | jq -c '[.members[] | .name] | sort')" '["","one"]'
   before=$(index)
   expect_eq "$(change DELETE "/$id")" '204 '
@@ -108,19 +106,9 @@ test_etcdctl_member() {
 
 # start_three: members a, b and c; sets CLIENTS and LEADER, the URLs of all and of the leader, and FOLLOWER, of another.
 start_three() {
-  local name cluster='' id
-  local -A peers=()
-  CLIENTS=()
-  for name in a b c; do
-    peers[$name]=http://127.0.0.1:$(free_port)
-    cluster+=${cluster:+,}$name=${peers[$name]}
-  done
-  for name in a b c; do
-    CLIENTS+=("http://127.0.0.1:$(free_port)")
-    start_daemon "$name" applet kvd --name "$name" --data-dir "$TMP/$name" --listen-client-urls "${CLIENTS[-1]}" \
-      --advertise-client-urls "${CLIENTS[-1]}" --listen-peer-urls "${peers[$name]}" \
-      --initial-advertise-peer-urls "${peers[$name]}" --initial-cluster "$cluster"
-  done
+  local name
+  start_cluster a b c
+  CLIENTS=("$(url a)" "$(url b)" "$(url c)")
   for name in "${CLIENTS[@]}"; do
     wait_until 20 bash -c "curl -sf $name/v2/members | jq -e '[.members[] | select(.name != \"\")] | length == 3'"
   done
@@ -179,8 +167,8 @@ test_probes() {
   expect_eq "$(curl -s "$KVD_URL/readyz?verbose")" $'[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\nok'
   expect_eq "$(curl -s "$KVD_URL/readyz?verbose&exclude=linearizable_read")" $'[+]data_corruption ok\n[+]serializable_read ok\nok'
   expect_eq "$(curl -s "$KVD_URL/readyz/linearizable_read")" ok
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' "$KVD_URL/readyz/nonsense")" 404
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' -XPOST "$KVD_URL/livez")" 405
+  expect_eq "$(http_status "$KVD_URL/readyz/nonsense")" 404
+  expect_eq "$(http_status -XPOST "$KVD_URL/livez")" 405
   expect_match "$(curl -s "$KVD_URL/metrics")" 'etcd_server_health_success 1'
   expect_eq "$(curl -s "$KVD_URL/debug/vars" | jq -r '.cmdline[1], ."raft.status".raftState')" $'kvd\nStateLeader'
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # kvd in etcd's clothes: its flags and variables, its log lines, its version, its ways to find the members of a cluster.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 
 # Starts kvd by the name etcd in $TMP and waits until it answers; sets PID, URL and PEER.
 start_etcd() {
@@ -12,8 +13,8 @@ start_etcd() {
   wait_until 10 curl -sf "$URL/health"
 }
 
-# etcd's id of a member: the first 8 bytes of the SHA-1 of its URLs and the token.
-id_of() {
+# etcd_id URLS TOKEN: etcd's id of a member: the first 8 bytes of the SHA-1 of its URLs and the token.
+etcd_id() {
   printf '%s' "$1$2" | sha1sum | cut -c1-16 | sed 's/^0*//'
 }
 
@@ -23,13 +24,13 @@ members() {
 
 test_flags_in_all_forms() {
   start_etcd -name one -heartbeat-interval=50 --election-timeout 500 --initial-cluster-token=t --enable-v2
-  expect_eq "$(members)" "$(id_of "$PEER" t) one $PEER $URL"
+  expect_eq "$(members)" "$(etcd_id "$PEER" t) one $PEER $URL"
   [[ -d $TMP/one.etcd ]] || fail "the data is not in one.etcd"
 }
 
 test_variables_and_which_wins() {
   ETCD_NAME=from-variable ETCD_INITIAL_CLUSTER_TOKEN=v ETCD_NO_SUCH_THING=1 start_etcd --initial-cluster-token f
-  expect_eq "$(members)" "$(id_of "$PEER" f) from-variable $PEER $URL"
+  expect_eq "$(members)" "$(etcd_id "$PEER" f) from-variable $PEER $URL"
   grep -q '^warning: unrecognized environment variable ETCD_NO_SUCH_THING$' "$TMP/etcd.log"
   grep -q '^warning: ETCD_INITIAL_CLUSTER_TOKEN is not used: --initial-cluster-token is given$' "$TMP/etcd.log"
 }
@@ -37,7 +38,7 @@ test_variables_and_which_wins() {
 test_lines_that_scripts_wait_for() {
   start_etcd --name one
   local cluster
-  cluster=$(curl -sI "$URL/v2/keys/" | tr -d '\r' | sed -n 's/^X-Etcd-Cluster-Id: //ip')
+  cluster=$(http_header X-Etcd-Cluster-Id "$URL/v2/keys/")
   expect_eq "$(grep -cx 'ready to serve client requests' "$TMP/etcd.log")" 1
   expect_eq "$(grep -cx "published {Name:one ClientURLs:\[$URL\]} to cluster $cluster" "$TMP/etcd.log")" 1
   expect_eq "$(grep -cx 'enabled capabilities for version 3.4' "$TMP/etcd.log")" 1
@@ -123,8 +124,8 @@ test_discovery_url() {
   local registry=$URL/v2/keys/_etcd/registry/token
   curl -sf "$registry/_config/size" -XPUT -d value=1 >/dev/null
   NAME=first start_etcd --name first --discovery "$registry"
-  expect_eq "$(members)" "$(id_of "$PEER" "$registry") first $PEER $URL"
-  expect_eq "$(curl -s "$registry/$(id_of "$PEER" "$registry")" | jq -r .node.value)" "first=$PEER"
+  expect_eq "$(members)" "$(etcd_id "$PEER" "$registry") first $PEER $URL"
+  expect_eq "$(curl -s "$registry/$(etcd_id "$PEER" "$registry")" | jq -r .node.value)" "first=$PEER"
   local text
   text=$(expect_fail 1 applet etcd --name second --initial-advertise-peer-urls http://127.0.0.1:1 --discovery "$registry" 2>&1)
   expect_match "$text" '^etcd: discovery http://127.0.0.1:[0-9]+: cluster is full$'
@@ -175,7 +176,7 @@ test_srv_records() {
     --name one --listen-client-urls "$URL" --advertise-client-urls "$URL" --listen-peer-urls "http://127.0.0.1:${PEER##*:}" \
     --initial-advertise-peer-urls "$PEER" --discovery-srv example.test
   wait_until 10 curl -sf "$URL/health"
-  expect_eq "$(members)" "$(id_of "$PEER" etcd-cluster) one $PEER $URL"
+  expect_eq "$(members)" "$(etcd_id "$PEER" etcd-cluster) one $PEER $URL"
   local text
   text=$(expect_fail 1 unshare --mount --propagation private bash -c "$inside" bash "$TMP" "$CLUSTERCTL" etcd --data-dir "$TMP/other" \
     --initial-advertise-peer-urls "$PEER" --discovery-srv none.test 2>&1)
@@ -188,19 +189,19 @@ test_metrics_on_their_own_address() {
   start_etcd --listen-metrics-urls "$metrics"
   expect_match "$(curl -s "$metrics/metrics")" 'etcd_server_has_leader 1'
   expect_eq "$(curl -s "$metrics/health")" '{"health":"true"}'
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' "$metrics/v2/keys/")" 404
+  expect_eq "$(http_status "$metrics/v2/keys/")" 404
 }
 
 test_only_requests_for_our_host_when_asked() {
   start_etcd --host-whitelist 127.0.0.1,store.example
   curl -sf "$URL/v2/keys/" -H 'Host: Store.example:80' >/dev/null
-  expect_eq "$(curl -s -o /dev/null -w '%{http_code}' "$URL/v2/keys/" -H 'Host: evil.example')" 421
+  expect_eq "$(http_status "$URL/v2/keys/" -H 'Host: evil.example')" 421
   expect_match "$(curl -s "$URL/v2/keys/" -H 'Host: evil.example')" "'evil.example' is not in --host-whitelist"
 }
 
 test_size_of_a_request_is_bounded() {
   start_etcd --max-request-bytes 2000
-  expect_eq "$(head -c 3000 /dev/zero | tr '\0' x | curl -s -o /dev/null -w '%{http_code}' "$URL/v2/keys/a" -XPUT --data-urlencode value@-)" 413
+  expect_eq "$(head -c 3000 /dev/zero | tr '\0' x | http_status "$URL/v2/keys/a" -XPUT --data-urlencode value@-)" 413
 }
 
 run_tests "$@"

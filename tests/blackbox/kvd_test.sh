@@ -2,26 +2,7 @@
 # kvd: etcd's v2 API as curl sees it, and that nothing that was answered is lost: over kill -9 under load, restarts,
 # a full disk and a second kvd on the same data.
 . "$(dirname "$0")/../lib/test.sh"
-
-# Starts kvd on $TMP/data and waits until it answers; sets PID and URL. Further arguments are options.
-start_kvd() {
-  : "${PORT:=$(free_port)}"
-  URL=http://127.0.0.1:$PORT
-  KEYS=$URL/v2/keys
-  start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" "$@"
-  wait_until 10 curl -sf "$URL/health"
-}
-
-# The status code alone.
-status() {
-  curl -s -o /dev/null -w '%{http_code}' "$@"
-}
-
-header() { # NAME CURL-ARGUMENT…
-  local name=$1
-  shift
-  curl -s -o /dev/null -D - "$@" | tr -d '\r' | sed -n "s/^$name: //ip"
-}
+. "$(dirname "$0")/../lib/kvd.sh"
 
 test_first_write_has_index_4() {
   start_kvd
@@ -37,15 +18,15 @@ test_first_write_has_index_4() {
 
 test_status_and_headers() {
   start_kvd
-  expect_eq "$(status "$KEYS/a" -XPUT -d value=1)" 201
-  expect_eq "$(status "$KEYS/a" -XPUT -d value=2)" 200
-  expect_eq "$(header x-etcd-index "$KEYS/a")" 5
-  expect_match "$(header x-etcd-cluster-id "$KEYS/a")" '^[0-9a-f]{1,16}$'
-  expect_match "$(header x-raft-index "$KEYS/a")" '^[0-9]+$'
-  expect_match "$(header x-raft-term "$KEYS/a")" '^[0-9]+$'
-  expect_eq "$(header content-type "$KEYS/a")" application/json
-  expect_eq "$(header x-raft-term "$KEYS/none")" ''
-  expect_eq "$(header x-etcd-index "$KEYS/a?wait=x")" 0
+  expect_eq "$(http_status "$KEYS/a" -XPUT -d value=1)" 201
+  expect_eq "$(http_status "$KEYS/a" -XPUT -d value=2)" 200
+  expect_eq "$(http_header x-etcd-index "$KEYS/a")" 5
+  expect_match "$(http_header x-etcd-cluster-id "$KEYS/a")" '^[0-9a-f]{1,16}$'
+  expect_match "$(http_header x-raft-index "$KEYS/a")" '^[0-9]+$'
+  expect_match "$(http_header x-raft-term "$KEYS/a")" '^[0-9]+$'
+  expect_eq "$(http_header content-type "$KEYS/a")" application/json
+  expect_eq "$(http_header x-raft-term "$KEYS/none")" ''
+  expect_eq "$(http_header x-etcd-index "$KEYS/a?wait=x")" 0
   local length
   length=$(curl -sI "$KEYS/a" | tr -d '\r' | sed -n 's/^content-length: //ip')
   ((length > 0)) || fail "HEAD says Content-Length $length"
@@ -56,14 +37,14 @@ test_errors_have_their_status_and_body() {
   curl -sf "$KEYS/file" -XPUT -d value=1 >/dev/null
   curl -sf "$KEYS/dir/x" -XPUT -d value=1 >/dev/null
   expect_eq "$(curl -s "$KEYS/none/x")" '{"errorCode":100,"message":"Key not found","cause":"/none","index":5}'
-  expect_eq "$(status "$KEYS/none")" 404
-  expect_eq "$(status "$KEYS/file?prevValue=2" -XPUT -d value=3)" 412
+  expect_eq "$(http_status "$KEYS/none")" 404
+  expect_eq "$(http_status "$KEYS/file?prevValue=2" -XPUT -d value=3)" 412
   expect_eq "$(curl -s "$KEYS/file?prevValue=2" -XPUT -d value=3)" \
     '{"errorCode":101,"message":"Compare failed","cause":"[2 != 1]","index":5}'
-  expect_eq "$(status "$KEYS/file?prevExist=false" -XPUT -d value=3)" 412
-  expect_eq "$(status "$KEYS/dir" -XPUT -d value=3)" 403
-  expect_eq "$(status "$KEYS/dir?dir=true" -XDELETE)" 403
-  expect_eq "$(status "$KEYS/file/x" -XPUT -d value=3)" 400
+  expect_eq "$(http_status "$KEYS/file?prevExist=false" -XPUT -d value=3)" 412
+  expect_eq "$(http_status "$KEYS/dir" -XPUT -d value=3)" 403
+  expect_eq "$(http_status "$KEYS/dir?dir=true" -XDELETE)" 403
+  expect_eq "$(http_status "$KEYS/file/x" -XPUT -d value=3)" 400
   expect_eq "$(curl -s "$KEYS/?recursive=true" -XDELETE)" \
     '{"errorCode":107,"message":"Root is read only","cause":"/","index":5}'
   expect_eq "$(curl -s "$KEYS/file" -XPUT -d value=1 -d ttl=soon)" \
@@ -72,13 +53,13 @@ test_errors_have_their_status_and_body() {
 
 test_paths_and_methods() {
   start_kvd
-  expect_eq "$(status "$URL/v2//keys/a")" 301
-  expect_eq "$(header location "$URL/v2/./keys//a?wait=true" --path-as-is)" '/v2/keys/a?wait=true'
-  expect_eq "$(status "$URL/nothing")" 404
+  expect_eq "$(http_status "$URL/v2//keys/a")" 301
+  expect_eq "$(http_header location "$URL/v2/./keys//a?wait=true" --path-as-is)" '/v2/keys/a?wait=true'
+  expect_eq "$(http_status "$URL/nothing")" 404
   expect_eq "$(curl -s "$URL/v2/keysx")" '404 page not found'
-  expect_eq "$(status "$KEYS/a" -XPATCH)" 405
-  expect_eq "$(header allow "$KEYS/a" -XPATCH)" 'HEAD,GET,PUT,POST,DELETE'
-  expect_eq "$(status "$KEYS/a%zz")" 400
+  expect_eq "$(http_status "$KEYS/a" -XPATCH)" 405
+  expect_eq "$(http_header allow "$KEYS/a" -XPATCH)" 'HEAD,GET,PUT,POST,DELETE'
+  expect_eq "$(http_status "$KEYS/a%zz")" 400
   curl -sf "$KEYS/x%2Fy" -XPUT -d value=1 >/dev/null
   expect_match "$(curl -s "$KEYS/x/y")" '"key":"/x/y"'
 }
@@ -86,12 +67,12 @@ test_paths_and_methods() {
 test_large_and_odd_requests_are_refused() {
   start_kvd
   head -c 3000000 /dev/zero | tr '\0' x >"$TMP/large"
-  expect_eq "$(status "$KEYS/a" -XPUT --data-urlencode "value@$TMP/large" -H 'Expect:')" 413
+  expect_eq "$(http_status "$KEYS/a" -XPUT --data-urlencode "value@$TMP/large" -H 'Expect:')" 413
   local deep
   deep=$(printf '/k%.0s' {1..600})
-  expect_eq "$(status "$KEYS$deep" -XPUT -d value=1)" 400
+  expect_eq "$(http_status "$KEYS$deep" -XPUT -d value=1)" 400
   printf 'nonsense\r\n\r\n' >/dev/tcp/127.0.0.1/"$PORT"
-  expect_eq "$(status "$KEYS/a" -XPUT -d value=1)" 201
+  expect_eq "$(http_status "$KEYS/a" -XPUT -d value=1)" 201
 }
 
 test_directories_hidden_nodes_and_order() {
@@ -109,7 +90,7 @@ test_watch_waits_and_wakes() {
   start_kvd
   curl -s "$KEYS/foo?wait=true" >"$TMP/event" &
   local watcher=$!
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":1'"
+  wait_until 10 watched_by 1 "$URL"
   curl -sf "$KEYS/foo" -XPUT -d value=bar >/dev/null
   wait "$watcher"
   expect_eq "$(cat "$TMP/event")" \
@@ -139,16 +120,16 @@ test_watch_ends_with_its_client() {
   start_kvd
   curl -s "$KEYS/foo?wait=true" >/dev/null &
   local watcher=$!
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":1'"
+  wait_until 10 watched_by 1 "$URL"
   kill "$watcher"
-  wait_until 10 bash -c "curl -s $URL/v2/stats/store | grep -q '\"watchers\":0'"
+  wait_until 10 watched_by 0 "$URL"
 }
 
 test_ttl_ends_a_key() {
   start_kvd
   expect_match "$(curl -s "$KEYS/t" -XPUT -d value=1 -d ttl=1)" '"expiration":"20[^"]*Z","ttl":1,'
   expect_match "$(curl -s "$KEYS/t?wait=true")" '^\{"action":"expire","node":\{"key":"/t","modifiedIndex":5'
-  expect_eq "$(status "$KEYS/t")" 404
+  expect_eq "$(http_status "$KEYS/t")" 404
 }
 
 # Writers note each value that was answered; kvd is killed under them, again and again.
@@ -190,11 +171,11 @@ test_restart_keeps_everything() {
   curl -sf "$KEYS/lease" -XPUT -d value=1 -d ttl=500 >/dev/null
   before=$(curl -s "$KEYS/?recursive=true" | sed 's/,"ttl":[0-9]*//')
   local cluster
-  cluster=$(header x-etcd-cluster-id "$KEYS/")
+  cluster=$(http_header x-etcd-cluster-id "$KEYS/")
   stop_daemon "$PID"
   start_kvd
   expect_eq "$(curl -s "$KEYS/?recursive=true" | sed 's/,"ttl":[0-9]*//')" "$before"
-  expect_eq "$(header x-etcd-cluster-id "$KEYS/")" "$cluster"
+  expect_eq "$(http_header x-etcd-cluster-id "$KEYS/")" "$cluster"
   expect_match "$(curl -s "$KEYS/lease")" '"ttl":(500|49[0-9]),'
   expect_match "$(curl -s "$KEYS/a/b?wait=true&waitIndex=1")" '"modifiedIndex":4'
   expect_match "$(curl -s "$KEYS/a/b" -XPUT -d value=2)" '"modifiedIndex":7'
@@ -227,9 +208,7 @@ test_history_is_cleared_at_its_bound() {
 
 test_full_disk_fails_writes_and_serves_reads() {
   unshare --mount true 2>/dev/null || skip "no mount namespaces here"
-  PORT=$(free_port)
-  URL=http://127.0.0.1:$PORT
-  KEYS=$URL/v2/keys
+  choose_address
   mkdir "$TMP/data"
   # shellcheck disable=SC2016 # for the shell inside
   start_daemon kvd unshare --mount --propagation private bash -c '
@@ -249,10 +228,10 @@ test_full_disk_fails_writes_and_serves_reads() {
     '{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: no space","index":0}'
   expect_match "$(curl -s "$KEYS/kept")" '"value":"1"'
   expect_eq "$(curl -s "$URL/health")" '{"health":"false"}'
-  expect_eq "$(status "$URL/health")" 503
+  expect_eq "$(http_status "$URL/health")" 503
   nsenter -t "$PID" -m rm "$TMP/data/ballast"
   wait_until 10 curl -sf "$URL/health"
-  expect_eq "$(status "$KEYS/again" -XPUT -d value=1)" 201
+  expect_eq "$(http_status "$KEYS/again" -XPUT -d value=1)" 201
   expect_match "$(curl -s "$KEYS/fill/0?recursive=true")" '"key":"/fill/0"'
 }
 
@@ -306,7 +285,7 @@ test_members_stats_version_health_metrics() {
   expect_eq "$(curl -s "$URL/version")" '{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}'
   expect_eq "$(curl -s "$URL/health")" '{"health":"true"}'
   expect_match "$(curl -s "$URL/metrics")" 'etcd_server_has_leader 1'
-  expect_eq "$(status "$URL/v2/members" -XPOST -d '{}')" 415
+  expect_eq "$(http_status "$URL/v2/members" -XPOST -d '{}')" 415
   curl -s "$KEYS/none" >/dev/null
   expect_match "$(curl -s "$URL/v2/stats/store")" '"getsFail":1'
 }
@@ -314,8 +293,7 @@ test_members_stats_version_health_metrics() {
 test_several_addresses_and_clean_stop() {
   local other
   other=http://127.0.0.2:$(free_port)
-  PORT=$(free_port)
-  URL=http://127.0.0.1:$PORT
+  choose_address
   start_daemon kvd applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL,$other"
   wait_until 10 curl -sf "$URL/health"
   curl -sf "$other/v2/keys/a" -XPUT -d value=1 >/dev/null
@@ -328,8 +306,7 @@ test_several_addresses_and_clean_stop() {
 }
 
 test_etcd_name_takes_one_dash() {
-  PORT=$(free_port)
-  URL=http://127.0.0.1:$PORT
+  choose_address
   start_daemon kvd applet etcd -data-dir "$TMP/data" -listen-client-urls "$URL" -advertise-client-urls "$URL" -name=old
   wait_until 10 curl -sf "$URL/health"
   expect_match "$(curl -s "$URL/v2/members")" '"name":"old"'

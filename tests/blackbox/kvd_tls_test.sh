@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # kvd over TLS: who is let in and who is not, certificates that change while it runs, and the clients: curl, etcdctl, kvctl.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 
 # authority NAME: $TMP/NAME.pem and its key.
 authority() {
@@ -22,7 +23,7 @@ certificate() {
 }
 
 # Starts kvd on https:// with the certificate "server" of the authority "ca"; sets PID and URL.
-start_kvd() {
+start_kvd_with_tls() {
   [[ -e $TMP/ca.pem ]] || authority ca
   [[ -e $TMP/server.pem ]] || certificate server ca server IP:127.0.0.1 DNS:localhost
   URL=https://127.0.0.1:$(free_port)
@@ -46,7 +47,7 @@ shown() {
 }
 
 test_requests_over_tls() {
-  start_kvd
+  start_kvd_with_tls
   expect_match "$(tls "$URL/v2/keys/a" -XPUT -d value=b)" '"modifiedIndex":4'
   expect_match "$(tls "$URL/v2/keys/a" "$URL/v2/keys/a?quorum=true")" '"value":"b".*"value":"b"'
   expect_eq "$(tls "$URL/v2/machines")" "$URL"
@@ -56,7 +57,7 @@ test_requests_over_tls() {
 }
 
 test_who_does_not_trust_or_does_not_encrypt_gets_nothing() {
-  start_kvd
+  start_kvd_with_tls
   authority other
   expect_fail 60 curl -s --cacert "$TMP/other.pem" "$URL/health"
   expect_fail 60 curl -s "$URL/health"
@@ -67,7 +68,7 @@ test_who_does_not_trust_or_does_not_encrypt_gets_nothing() {
 
 test_mutual_where_asked() {
   authority other
-  start_kvd --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
+  start_kvd_with_tls --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
   certificate good ca good
   certificate bad other bad
   turned_away "$URL/health"
@@ -92,7 +93,7 @@ END
   touch "$TMP/index"
   openssl ca -config "$TMP/ca.conf" -keyfile "$TMP/ca.key" -cert "$TMP/ca.pem" -revoke "$TMP/revoked.pem" 2>/dev/null
   openssl ca -config "$TMP/ca.conf" -keyfile "$TMP/ca.key" -cert "$TMP/ca.pem" -gencrl -out "$TMP/crl.pem" 2>/dev/null
-  start_kvd --client-cert-auth --trusted-ca-file "$TMP/ca.pem" --client-crl-file "$TMP/crl.pem" \
+  start_kvd_with_tls --client-cert-auth --trusted-ca-file "$TMP/ca.pem" --client-crl-file "$TMP/crl.pem" \
     --client-cert-allowed-hostname client.test
   expect_eq "$(tls --cert "$TMP/good.pem" --key "$TMP/good.key" "$URL/health")" '{"health":"true"}'
   turned_away --cert "$TMP/revoked.pem" --key "$TMP/revoked.key" "$URL/health"
@@ -100,12 +101,12 @@ END
 }
 
 test_certificates_change_while_it_runs() {
-  start_kvd
+  start_kvd_with_tls
   local before
   before=$(shown)
   curl -sN --cacert "$TMP/ca.pem" "$URL/v2/keys/a?wait=true&stream=true" >"$TMP/stream" &
   local watcher=$!
-  wait_until 10 bash -c "curl -s --cacert $TMP/ca.pem $URL/v2/stats/store | grep -q '\"watchers\":1'"
+  wait_until 10 watched_by 1 "$URL" --cacert "$TMP/ca.pem"
 
   echo broken >"$TMP/server.pem"
   wait_until 10 bash -c "curl -s --cacert $TMP/ca.pem $URL/health >/dev/null && grep -q 'changed files are not used' $TMP/kvd.log"
@@ -121,7 +122,7 @@ test_certificates_change_while_it_runs() {
   tls -f "$URL/v2/keys/a" -XPUT -d value=1 >/dev/null
   wait_until 10 grep -q '"value":"1"' "$TMP/stream"
   kill "$watcher"
-  wait_until 10 bash -c "curl -s --cacert $TMP/ca.pem $URL/v2/stats/store | grep -q '\"watchers\":0'"
+  wait_until 10 watched_by 0 "$URL" --cacert "$TMP/ca.pem"
 }
 
 test_files_that_do_not_work_stop_the_start() {
@@ -149,7 +150,7 @@ test_a_certificate_of_its_own() {
 }
 
 test_etcdctl_and_kvctl_over_tls() {
-  start_kvd --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
+  start_kvd_with_tls --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
   certificate client ca client
   local -a files=(--ca-file "$TMP/ca.pem" --cert-file "$TMP/client.pem" --key-file "$TMP/client.key")
   expect_eq "$(ETCDCTL_API=2 etcdctl --endpoints "$URL" "${files[@]}" set /a 1)" 1
@@ -163,7 +164,7 @@ test_etcdctl_and_kvctl_over_tls() {
 }
 
 test_the_name_in_the_certificate_is_the_user() {
-  start_kvd --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
+  start_kvd_with_tls --client-cert-auth --trusted-ca-file "$TMP/ca.pem"
   local who
   for who in root app nobody; do certificate "$who" ca "$who"; done
   as() { # USER CURL-ARGUMENT…: the status
@@ -186,44 +187,34 @@ test_the_name_in_the_certificate_is_the_user() {
   expect_eq "$(as app -u app:wrong "$URL/v2/keys/app/x")" 401
 }
 
-# member NAME OPTION…: one of a cluster whose members talk over https, named in $CLUSTER; its client URL is in $TMP/NAME.url.
-member() {
-  local name=$1 url
-  shift
-  url=http://127.0.0.1:$(free_port)
-  echo "$url" >"$TMP/$name.url"
-  start_daemon "$name" applet etcd --name "$name" --data-dir "$TMP/$name" --listen-client-urls "$url" --advertise-client-urls "$url" \
-    --listen-peer-urls "https://127.0.0.1:${PEER_PORT[$name]}" --initial-cluster "$CLUSTER" "$@"
-}
+# files_of NAME: the options with a member's certificate.
+files_of() { echo "--peer-cert-file $TMP/$1.pem --peer-key-file $TMP/$1.key --peer-trusted-ca-file $TMP/peers.pem"; }
 
 test_members_over_mutual_tls() {
-  local -A PEER_PORT
-  local name CLUSTER=
+  local name PEER_SCHEME=https
   authority peers
-  for name in a b c; do
-    PEER_PORT[$name]=$(free_port)
-    CLUSTER+=${CLUSTER:+,}$name=https://127.0.0.1:${PEER_PORT[$name]}
-    certificate "$name" peers member IP:127.0.0.1
-  done
+  MEMBERS=(a b c)
+  choose_addresses "${MEMBERS[@]}"
   for name in a b; do
-    member "$name" --peer-cert-file "$TMP/$name.pem" --peer-key-file "$TMP/$name.key" --peer-trusted-ca-file "$TMP/peers.pem" \
-      --peer-client-cert-auth --peer-cert-allowed-cn member
+    certificate "$name" peers member IP:127.0.0.1
+    # shellcheck disable=SC2046 # words
+    start_member "$name" $(files_of "$name") --peer-client-cert-auth --peer-cert-allowed-cn member
   done
-  for name in a b; do wait_until 20 curl -sf "$(cat "$TMP/$name.url")/health"; done
-  curl -sf "$(cat "$TMP/a.url")/v2/keys/x" -XPUT -d value=1 >/dev/null
-  expect_eq "$(curl -s "$(cat "$TMP/b.url")/v2/keys/x?quorum=true" | jq -r .node.value)" 1
+  wait_until 20 healthy a b
+  curl -sf "$(keys a)/x" -XPUT -d value=1 >/dev/null
+  expect_eq "$(curl -s "$(keys b)/x?quorum=true" | jq -r .node.value)" 1
 
   # The third one has a certificate of the right authority with another name: it is not let in.
   certificate c peers stranger IP:127.0.0.1
-  local -a files=(--peer-cert-file "$TMP/c.pem" --peer-key-file "$TMP/c.key" --peer-trusted-ca-file "$TMP/peers.pem")
-  member c "${files[@]}"
+  # shellcheck disable=SC2046 # words
+  start_member c $(files_of c)
   wait_until 20 grep -q "common name is 'stranger', not 'member'" "$TMP/a.log" "$TMP/b.log"
-  ! curl -sf -m 1 "$(cat "$TMP/c.url")/v2/keys/x" >/dev/null 2>&1 || fail "the stranger has the data"
+  ! curl -sf -m 1 "$(keys c)/x" >/dev/null 2>&1 || fail "the stranger has the data"
 
   # With the right one, while it runs, it is.
   certificate c peers member IP:127.0.0.1
-  wait_until 30 curl -sf "$(cat "$TMP/c.url")/health"
-  expect_eq "$(curl -s "$(cat "$TMP/c.url")/v2/keys/x?quorum=true" | jq -r .node.value)" 1
+  wait_until 30 healthy c
+  expect_eq "$(curl -s "$(keys c)/x?quorum=true" | jq -r .node.value)" 1
 }
 
 run_tests "$@"

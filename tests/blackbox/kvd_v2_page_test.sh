@@ -37,13 +37,12 @@ example() {
 begin_example() {
   curl -sL "$KVD_URL$1" "${@:2}" >"$TMP/later" &
   LATER=($!)
-  wait_until 10 watched "$KVD_URL"
+  wait_until 10 watched_by 1 "$KVD_URL"
   [[ $ETCD_URL ]] || return 0
   curl -sL "$ETCD_URL$1" "${@:2}" >"$TMP/later-etcd" &
   LATER+=($!)
-  wait_until 10 watched "$ETCD_URL"
+  wait_until 10 watched_by 1 "$ETCD_URL"
 }
-watched() { curl -s "$1/v2/stats/store" | jq -e '.watchers == 1'; }
 end_example() {
   wait "${LATER[@]}"
   ANSWER=$(cat "$TMP/later")

@@ -2,21 +2,9 @@
 # schedctl and schedd against a real store: what fleetctl's users type and see, the records in the store, and a schedd
 # that waits for what it needs. There is no systemd here; tests/lab/sched_test.sh has one.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 
 FLEET=/v2/keys/_coreos.com/fleet
-
-start_store() {
-  PORT=$(free_port)
-  export CLUSTEROS_ENDPOINTS=http://127.0.0.1:$PORT
-  run_store
-}
-
-run_store() {
-  start_daemon kvd applet kvd --data-dir "$TMP/kv" --listen-client-urls "$CLUSTEROS_ENDPOINTS" \
-    --advertise-client-urls "$CLUSTEROS_ENDPOINTS"
-  STORE=$PID
-  wait_until 20 curl -fsS "$CLUSTEROS_ENDPOINTS/health"
-}
 
 value() { curl -fsS "$CLUSTEROS_ENDPOINTS$FLEET/$1" | jq -r .node.value; }
 
@@ -171,18 +159,18 @@ test_dead_machine_loses_its_units() {
 }
 
 test_schedd_waits_for_the_store() {
-  PORT=$(free_port)
-  export CLUSTEROS_ENDPOINTS=http://127.0.0.1:$PORT
+  choose_address
+  export CLUSTEROS_ENDPOINTS=$URL
   start_schedd "$ID" --public-ip 10.1.2.3
   wait_until 20 grep -q "presence: .*127.0.0.1:$PORT.*trying again" "$TMP/schedd-$ID.log"
-  run_store
+  start_store
   here() { [[ $(applet fleetctl list-machines --no-legend --fields=ip) == 10.1.2.3 ]]; }
   wait_until 20 here
   # And again, when it goes away and comes back.
-  stop_daemon "$STORE"
+  stop_daemon "$STORE_PID"
   wait_until 40 grep -q "engine: .*127.0.0.1:$PORT.*trying again" "$TMP/schedd-$ID.log"
   kill -0 "$SCHEDD"
-  run_store
+  start_store
   wait_until 20 here
   hello
   applet fleetctl start --no-block "$TMP/hello.service"

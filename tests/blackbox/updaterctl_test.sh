@@ -2,6 +2,7 @@
 # updaterctl and locksmithctl: a made-up machine (a real partition table in a file, sysfs, EFI variables, an ESP in
 # folders) is read as systemd-boot and sfdisk left it, and the semaphore in a real store is locksmith's.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 
 LOADER=4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
 ROOT_TYPE=4f68bce3-e8cd-4db1-96e7-fbcaf984b709
@@ -43,13 +44,7 @@ END
 status() { applet updaterctl status --root "$M" "$@"; }
 field() { status --json | jq -r "$1"; }
 
-start_store() {
-  PORT=$(free_port)
-  start_daemon kvd "$CLUSTERCTL" kvd --listen-client-urls "http://127.0.0.1:$PORT" --data-dir "$TMP/kv"
-  wait_until 20 curl -sf -o "$TMP/health" "http://127.0.0.1:$PORT/health"
-}
-
-lock() { applet locksmithctl --endpoint "http://127.0.0.1:$PORT" "$@"; }
+lock() { applet locksmithctl --endpoint "$URL" "$@"; }
 
 test_counted_boot() {
   make_machine
@@ -132,7 +127,7 @@ test_semaphore() {
   expect_eq "$(expect_fail 1 lock lock aaa 2>&1)" 'Error locking: holder exists'
   expect_eq "$(lock set-max 4)" $'Old-Max: 1\nMax: 4'
   lock lock bbb
-  expect_eq "$(curl -s "http://127.0.0.1:$PORT/v2/keys/coreos.com/updateengine/rebootlock/semaphore" | jq -r .node.value)" \
+  expect_eq "$(curl -s "$KEYS/coreos.com/updateengine/rebootlock/semaphore" | jq -r .node.value)" \
     '{"semaphore":2,"max":4,"holders":["aaa","bbb"]}'
   lock unlock aaa
   expect_eq "$(expect_fail 1 lock unlock aaa 2>&1)" 'Error unlocking: holder does not exist'
@@ -142,7 +137,7 @@ test_semaphore() {
 
 test_locksmith_wrote_it() {
   start_store
-  curl -sf -o "$TMP/put" -X PUT "http://127.0.0.1:$PORT/v2/keys/coreos.com/updateengine/rebootlock/semaphore" \
+  curl -sf -o "$TMP/put" -X PUT "$KEYS/coreos.com/updateengine/rebootlock/semaphore" \
     --data-urlencode 'value={"semaphore":0,"max":1,"holders":["69d27b356a94476da859461d3a3bc6fd"]}'
   expect_eq "$(lock status)" $'Available: 0\nMax: 1\n\nMACHINE ID\n69d27b356a94476da859461d3a3bc6fd'
 }
@@ -168,8 +163,8 @@ test_daemon_publishes() {
   echo "$id" >"$TMP/machine-id"
   # shellcheck disable=SC2016
   start_daemon updaterd unshare --mount sh -ec 'mount --bind "$1" /etc/machine-id; shift; exec "$@"' sh "$TMP/machine-id" \
-    "$CLUSTERCTL" updaterd --endpoints "http://127.0.0.1:$PORT" --root "$M"
-  local key="http://127.0.0.1:$PORT/v2/keys/clusteros/updater/machines/$id"
+    "$CLUSTERCTL" updaterd --endpoints "$URL" --root "$M"
+  local key="$KEYS/clusteros/updater/machines/$id"
   wait_until 20 curl -sf -o "$TMP/report" "$key"
   expect_eq "$(jq -r '.node.value | fromjson | "\(.slot) \(.version) \(.boot.state)"' "$TMP/report")" 'A 0.1.0 indeterminate'
   [[ $(jq .node.ttl "$TMP/report") -gt 30 ]] || fail "the report has no lease: $(cat "$TMP/report")"
@@ -191,7 +186,7 @@ test_locksmithd_releases_its_own_stale_lock() {
   local id=69d27b356a94476da859461d3a3bc6fd
   lock --group web lock other
   lock lock "$id"
-  start_daemon locksmithd as_machine "$id" "$CLUSTERCTL" locksmithd -endpoint "http://127.0.0.1:$PORT"
+  start_daemon locksmithd as_machine "$id" "$CLUSTERCTL" locksmithd -endpoint "$URL"
   wait_until 20 is_free
   expect_match "$(cat "$TMP/locksmithd.log")" 'released the reboot lock that this machine held when it went down'
   expect_match "$(lock --group web status)" 'other'
@@ -204,10 +199,9 @@ test_updaterd_releases_the_lock_of_its_group_when_the_store_comes() {
   lock lock other
   stop_daemon "$store"
   export LOCKSMITHD_GROUP='web 1'
-  start_daemon updaterd as_machine "$id" "$CLUSTERCTL" updaterd --endpoints "http://127.0.0.1:$PORT"
+  start_daemon updaterd as_machine "$id" "$CLUSTERCTL" updaterd --endpoints "$URL"
   wait_until 20 grep -q 'cannot tell whether this machine holds a reboot lock' "$TMP/updaterd.log"
-  start_daemon kvd2 "$CLUSTERCTL" kvd --listen-client-urls "http://127.0.0.1:$PORT" --data-dir "$TMP/kv"
-  wait_until 20 curl -sf -o "$TMP/health" "http://127.0.0.1:$PORT/health"
+  start_store
   wait_until 40 is_free --group 'web 1'
   expect_match "$(cat "$TMP/updaterd.log")" "released the reboot lock of group 'web 1'"
   expect_match "$(lock status)" 'other'
@@ -218,10 +212,10 @@ test_reboot_needs_root_and_systemd() {
   start_store
   local text
   text=$(expect_fail 1 setpriv --reuid 65534 --clear-groups \
-    "$CLUSTERCTL" locksmithctl -endpoint "http://127.0.0.1:$PORT" reboot 2>&1)
+    "$CLUSTERCTL" locksmithctl -endpoint "$URL" reboot 2>&1)
   expect_eq "$text" 'Must be root to initiate reboot.'
   text=$(expect_fail 1 as_machine 69d27b356a94476da859461d3a3bc6fd \
-    "$CLUSTERCTL" locksmithctl -endpoint "http://127.0.0.1:$PORT" reboot 2>&1)
+    "$CLUSTERCTL" locksmithctl -endpoint "$URL" reboot 2>&1)
   expect_match "$text" 'systemd'
   expect_eq "$(lock status)" $'Available: 1\nMax: 1'
 }

@@ -3,24 +3,26 @@
 # each fault: no acknowledged write is lost, the calls of all clients are linearizable (kv_history), all members hold
 # the same, and the load goes on.
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/kvd.sh"
 . "$(dirname "$0")/lab.sh"
 TEST_TIMEOUT=120
 
 DATA=/var/lib/clusteros/kv
-NAMES=()
 REST=()
 HISTORY=${TMP:-}/history
 
-url() { echo "http://$(lab_address "$1"):2379"; }
+# The members are in a network of the lab's own.
+curl() { lab_outside curl "$@"; }
 
 # cluster NAME…: nodes with a member each; with SMALL_DISK their data is on a file system in memory of this size.
 cluster() {
   [[ -x $ROOT/out/release/kv_history ]] || fail "out/release/kv_history was not built"
   local name list=''
-  NAMES=("$@")
+  MEMBERS=("$@")
   lab_network
   for name; do
     lab_install "$name"
+    CLIENT_URL[$name]=http://$(lab_address "$name"):2379
     list+=${list:+,}$name=http://$(lab_address "$name"):2380
   done
   for name; do
@@ -29,7 +31,7 @@ cluster() {
   done
   # A member is ready when there is a leader, so none is waited for before all are asked to start.
   for name; do lab_run "$name" systemctl start --no-block kvd; done
-  wait_until 30 healthy "${NAMES[@]}"
+  wait_until 30 healthy "${MEMBERS[@]}"
 }
 
 configure() {
@@ -49,40 +51,18 @@ END
     >"$disk/etc/systemd/system/var-lib-clusteros-kv.mount"
 }
 
-healthy() {
-  local name
-  for name; do [[ $(lab_outside curl -s -m 2 "$(url "$name")/health") == '{"health":"true"}' ]] || return 1; done
-}
-
-# The member that leads, as the member NAME sees it.
-leader() { lab_outside curl -s -m 2 "$(url "$1")/v2/members/leader" | jq -r '.name // empty'; }
-
-leads_not() {
-  local now
-  now=$(leader "$2") && [[ $now && $now != "$1" ]]
-}
-
 # others NAME: all members but this one, in REST.
 others() {
   local name
   REST=()
-  for name in "${NAMES[@]}"; do [[ $name == "$1" ]] || REST+=("$name"); done
+  for name in "${MEMBERS[@]}"; do [[ $name == "$1" ]] || REST+=("$name"); done
 }
 
 # find_leader: the leader in LEADER, all others in REST.
 find_leader() {
-  LEADER=$(leader "${NAMES[0]}")
+  LEADER=$(leader "${MEMBERS[0]}")
   [[ $LEADER ]] || fail "nobody leads"
   others "$LEADER"
-}
-
-same_state() {
-  local name text first=''
-  for name in "${NAMES[@]}"; do
-    text=$(lab_outside curl -sf -m 5 "$(url "$name")/v2/keys/?recursive=true&sorted=true") || return 1
-    [[ -z $first || $text == "$first" ]] || return 1
-    first=$text
-  done
 }
 
 # --- the load ----------------------------------------------------------------------------------------------------
@@ -92,7 +72,7 @@ load_begins() {
   local name
   local -a urls=()
   : >"$HISTORY"
-  for name in "${NAMES[@]}"; do urls+=("$(url "$name")"); done
+  for name in "${MEMBERS[@]}"; do urls+=("$(url "$name")"); done
   start_daemon load nsenter --target "$LAB_NETWORK_PID" --net -- \
     env PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/tests/lab/kv_history.py" "${urls[@]}" --out "$HISTORY" "$@"
   LOAD=$PID
@@ -112,7 +92,7 @@ load_goes_on() {
 # Ends the load and judges what it saw.
 load_ends() {
   local verdict
-  wait_until 30 healthy "${NAMES[@]}"
+  wait_until 30 healthy "${MEMBERS[@]}"
   load_goes_on
   kill -USR1 "$LOAD"
   wait "$LOAD" || fail "the load ended with $?"
@@ -121,7 +101,7 @@ load_ends() {
   verdict=$("$ROOT/out/release/kv_history" "$HISTORY") || fail "$(tail -n 200 <<<"$verdict")"
   echo "$verdict"
   expect_match "$verdict" ': 0 not linearizable, 0 undecided$'
-  wait_until 20 same_state
+  wait_until 20 same_keys "${MEMBERS[@]}"
 }
 
 summary() { jq ".$1" <<<"$SUMMARY"; }
@@ -150,7 +130,7 @@ mend() { lab_run "$1" nft delete table ip cut; }
 # shellcheck disable=SC2016 # for the shell inside
 fill_disk() { lab_run "$1" sh -c 'cat /dev/zero >"$1/filler" 2>/dev/null' sh "$DATA" || true; }
 free_disk() { lab_run "$1" rm "$DATA/filler"; }
-disk_is_full() { lab_outside curl -s -m 2 "$(url "$1")/metrics" | grep -q "^clusteros_kv_disk_full $2"; }
+disk_is_full() { curl -s -m 2 "$(url "$1")/metrics" | grep -q "^clusteros_kv_disk_full $2"; }
 
 # --- tests -------------------------------------------------------------------------------------------------------
 
@@ -162,10 +142,10 @@ test_kill_9_of_the_leader() {
     find_leader
     before=$(restarts "$LEADER")
     kill_9 "$LEADER"
-    wait_until 20 leads_not "$LEADER" "${REST[0]}"
+    wait_until 20 another_leads "${REST[0]}" "$LEADER"
     load_goes_on
     wait_until 20 has_restarted "$LEADER" "$((before + 1))"
-    wait_until 30 healthy "${NAMES[@]}"
+    wait_until 30 healthy "${MEMBERS[@]}"
   done
   load_ends
 }
@@ -188,10 +168,10 @@ test_pause_of_the_leader() {
   for round in 1 2; do
     find_leader
     pause "$LEADER"
-    wait_until 20 leads_not "$LEADER" "${REST[0]}"
+    wait_until 20 another_leads "${REST[0]}" "$LEADER"
     load_goes_on
     go_on "$LEADER"
-    wait_until 30 healthy "${NAMES[@]}"
+    wait_until 30 healthy "${MEMBERS[@]}"
   done
   load_ends
 }
@@ -213,7 +193,7 @@ test_partition_of_the_leader() {
   find_leader
   cut_in "$LEADER" "${REST[@]}"
   cut_out "$LEADER" "${REST[@]}"
-  wait_until 20 leads_not "$LEADER" "${REST[0]}"
+  wait_until 20 another_leads "${REST[0]}" "$LEADER"
   load_goes_on 600
   mend "$LEADER"
   load_ends
@@ -224,7 +204,7 @@ test_partition_one_way_the_leader_hears_nobody() {
   load_begins
   find_leader
   cut_in "$LEADER" "${REST[@]}"
-  wait_until 30 leads_not "$LEADER" "${REST[0]}"
+  wait_until 30 another_leads "${REST[0]}" "$LEADER"
   load_goes_on
   mend "$LEADER"
   load_ends
@@ -235,7 +215,7 @@ test_partition_one_way_nobody_hears_the_leader() {
   load_begins
   find_leader
   cut_out "$LEADER" "${REST[@]}"
-  wait_until 30 leads_not "$LEADER" "${REST[0]}"
+  wait_until 30 another_leads "${REST[0]}" "$LEADER"
   load_goes_on
   mend "$LEADER"
   load_ends
@@ -267,7 +247,7 @@ test_rolling_restart_fails_no_request() {
   local name
   for name in a b c; do
     lab_run "$name" systemctl restart kvd
-    wait_until 30 healthy "${NAMES[@]}"
+    wait_until 30 healthy "${MEMBERS[@]}"
     load_goes_on
   done
   load_ends
@@ -284,15 +264,15 @@ test_five_members_outlive_two() {
   find_leader
   kill_9 "$LEADER"
   kill_9 "${REST[0]}"
-  wait_until 20 leads_not "$LEADER" "${REST[1]}"
+  wait_until 20 another_leads "${REST[1]}" "$LEADER"
   load_goes_on
-  wait_until 30 healthy "${NAMES[@]}"
+  wait_until 30 healthy "${MEMBERS[@]}"
   find_leader
   for name in "$LEADER" "${REST[0]}"; do
     cut_in "$name" "${REST[@]:1}"
     cut_out "$name" "${REST[@]:1}"
   done
-  wait_until 20 leads_not "$LEADER" "${REST[1]}"
+  wait_until 20 another_leads "${REST[1]}" "$LEADER"
   load_goes_on
   mend "$LEADER"
   mend "${REST[0]}"

@@ -7,88 +7,41 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <format>
 #include <new>
 #include <string>
 #include <vector>
 
+#include "base/applet.h"
+#include "base/error.h"
 #include "story.h"
 
 namespace {
 
-constexpr const char* kUsage =
-    "usage: kv_power [--seed N] [--cuts N] [--stories N] [--story N] [--lie log|store|names] [--trace]\n"
-    "\n"
-    "Cuts the power of real members of the store until one loses what it has acknowledged.\n"
-    "  --seed N     decides what happens (default 1)\n"
-    "  --cuts N     how many cuts, over all stories (default 500)\n"
-    "  --stories N  clusters that live at the same time, up to 200 (default 5)\n"
-    "  --story N    only this one of them, from 1\n"
-    "  --lie WHAT   let syncs of the log, the database or of directories do nothing: something must be found\n"
-    "  --trace      tell what happens\n";
-
 struct Options {
-  std::uint64_t seed = 1;
-  std::uint64_t cuts = 500;
-  std::uint64_t stories = 5;
-  std::uint64_t story = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t cuts = 0;
+  std::uint64_t stories = 0;
+  std::uint64_t story = 0;  // 0: all
   power::Lies lies = {};
   bool trace = false;
 };
 
-[[noreturn]] void refuse(const std::string& text) {
-  std::fprintf(stderr, "kv_power: %s\n", text.c_str());
-  std::exit(2);
-}
-
-std::uint64_t number(const std::string& name, const char* text) {
-  char* end = nullptr;
-  const unsigned long long value = text == nullptr ? 0 : std::strtoull(text, &end, 10);
-  if (text == nullptr || *text == '\0' || *end != '\0') refuse(name + ": a number is wanted");
-  return value;
-}
-
-void read_lie(const char* text, power::Lies& lies) {
-  const std::string what = text == nullptr ? "" : text;
-  if (what == "log") {
-    lies.log = true;
-  } else if (what == "store") {
-    lies.store = true;
-  } else if (what == "names") {
-    lies.names = true;
-  } else {
-    refuse("--lie: log, store or names is wanted");
-  }
-}
-
-Options parse(int argc, char** argv) {
+Options options_of(const base::Invocation& invocation) {
   Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    if (name == "--help") {
-      std::fputs(kUsage, stdout);
-      std::exit(0);
-    }
-    if (name == "--trace") {
-      options.trace = true;
-    } else if (name == "--lie") {
-      read_lie(argv[++i], options.lies);
-    } else {
-      std::uint64_t* value = name == "--seed"      ? &options.seed
-                             : name == "--cuts"    ? &options.cuts
-                             : name == "--stories" ? &options.stories
-                             : name == "--story"   ? &options.story
-                                                   : nullptr;
-      if (value == nullptr) refuse(std::format("unknown option '{}' (--help lists them)", name));
-      *value = number(name, argv[++i]);
-    }
+  options.seed = invocation.number("seed", 0, UINT64_MAX);
+  options.cuts = invocation.number("cuts", 0, UINT64_MAX);
+  options.stories = invocation.number("stories", 1, 200);
+  if (invocation.given("story")) options.story = invocation.number("story", 1, options.stories);
+  for (const std::string& what : invocation.get_all("lie")) {
+    options.lies.log |= what == "log";
+    options.lies.store |= what == "store";
+    options.lies.names |= what == "names";
   }
-  if (options.stories < 1 || options.stories > 200) refuse("--stories: 1 to 200");
-  if (options.story > options.stories) refuse("--story: more than --stories");
+  options.trace = invocation.flag("trace");
   return options;
 }
 
@@ -138,20 +91,18 @@ void print(const power::Counts& sum, double seconds, std::uint64_t seed, int fai
   std::fputs(text.c_str(), stdout);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
+int run(const base::Invocation& invocation) {
+  const Options options = options_of(invocation);
   const auto start = std::chrono::steady_clock::now();
   void* memory = ::mmap(nullptr, options.stories * sizeof(power::Counts), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) refuse("no memory");
+  if (memory == MAP_FAILED) base::throw_errno("map", "the stories' counters");
   auto* counts = new (memory) power::Counts[options.stories];
   std::vector<pid_t> children;
   for (std::uint64_t number = 1; number <= options.stories; ++number) {
     if (options.story != 0 && options.story != number) continue;
     const pid_t pid = ::fork();
-    if (pid < 0) refuse("cannot fork");
+    if (pid < 0) base::throw_errno("fork", std::format("for story {}", number));
     if (pid == 0) ::_exit(tell_in_process(options, number, counts[number - 1]));
     children.push_back(pid);
   }
@@ -165,4 +116,27 @@ int main(int argc, char** argv) {
   for (std::uint64_t i = 0; i < options.stories; ++i) sum += counts[i];
   print(sum, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), options.seed, failed);
   return failed == 0 ? 0 : 1;
+}
+
+const base::Applet kApplet{
+    .name = "kv_power",
+    .summary = "cut the power of real members of the store until one loses what it has acknowledged",
+    .options =
+        {{.name = "seed", .value = "N", .help = "decides what happens", .fallback = "1"},
+         {.name = "cuts", .value = "N", .help = "how many cuts, over all stories", .fallback = "500"},
+         {.name = "stories", .value = "N", .help = "clusters that live at the same time, up to 200", .fallback = "5"},
+         {.name = "story", .value = "N", .help = "only this one of them, from 1"},
+         {.name = "lie",
+          .value = "WHAT",
+          .help = "let syncs of the log, of the database or of directories do nothing: something must be found",
+          .repeatable = true,
+          .choices = {"log", "store", "names"}},
+         {.name = "trace", .help = "tell what happens"}},
+    .run = run,
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return base::run_applet(kApplet, kApplet.name, std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -37,7 +37,7 @@ test_directories_that_are_not_synced_are_found() { lie names; }
 
 test_wrong_options() {
   expect_match "$(expect_fail 2 power --sede 1 2>&1)" "unknown option '--sede'"
-  expect_match "$(expect_fail 2 power --lie me 2>&1)" "log, store or names"
+  expect_match "$(expect_fail 2 power --lie me 2>&1)" "is not one of log, store, names"
 }
 
 run_tests "$@"

@@ -3,69 +3,32 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <format>
 #include <string>
+#include <vector>
 
-#include "base/error.h"
+#include "base/applet.h"
 #include "base/log.h"
 #include "cluster.h"
 
 namespace {
 
-constexpr const char* kUsage =
-    "usage: kv_sim [--seed N] [--seeds N] [--minutes N] [--seconds N] [--trace]\n"
-    "\n"
-    "Runs simulated clusters until one does what it must not.\n"
-    "  --seed N     the first seed (default 1)\n"
-    "  --seeds N    how many seeds, one after the other (default 1)\n"
-    "  --minutes N  seeds for so long instead\n"
-    "  --seconds N  simulated seconds of each run (default 30)\n"
-    "  --trace      tell what happens\n";
-
 struct Options {
-  std::uint64_t seed = 1;
-  std::uint64_t seeds = 1;
+  std::uint64_t seed = 0;
+  std::uint64_t seeds = 0;
   std::uint64_t minutes = 0;
-  std::uint64_t seconds = 30;
+  std::uint64_t seconds = 0;
   bool trace = false;
 };
 
-std::uint64_t number(const char* name, const char* text) {
-  char* end = nullptr;
-  const unsigned long long value = text == nullptr ? 0 : std::strtoull(text, &end, 10);
-  if (text == nullptr || *text == '\0' || *end != '\0') {
-    std::fprintf(stderr, "kv_sim: %s: a number is wanted, not '%s'\n", name, text == nullptr ? "" : text);
-    std::exit(2);
-  }
-  return value;
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    if (name == "--help") {
-      std::fputs(kUsage, stdout);
-      std::exit(0);
-    }
-    if (name == "--trace") {
-      options.trace = true;
-      continue;
-    }
-    std::uint64_t* value = name == "--seed"      ? &options.seed
-                           : name == "--seeds"   ? &options.seeds
-                           : name == "--minutes" ? &options.minutes
-                           : name == "--seconds" ? &options.seconds
-                                                 : nullptr;
-    if (value == nullptr) {
-      std::fprintf(stderr, "kv_sim: unknown option '%s' (--help lists them)\n", name.c_str());
-      std::exit(2);
-    }
-    *value = number(name.c_str(), argv[++i]);
-  }
-  return options;
+Options options_of(const base::Invocation& invocation) {
+  return {.seed = invocation.number("seed", 0, UINT64_MAX),
+          .seeds = invocation.number("seeds", 0, UINT64_MAX),
+          .minutes = invocation.number("minutes", 0, UINT64_MAX),
+          .seconds = invocation.number("seconds", 0, 1'000'000'000),
+          .trace = invocation.flag("trace")};
 }
 
 bool run_seed(std::uint64_t seed, const Options& options, sim::Report& sum) {
@@ -92,20 +55,18 @@ bool run_seed(std::uint64_t seed, const Options& options, sim::Report& sum) {
   }
 }
 
-}  // namespace
-
 // The checker of histories goes as deep as a key has calls.
 void allow_deep_recursion() {
   const rlimit limit{120UL * 1024 * 1024, 120UL * 1024 * 1024};  // bytes; there is room for so much below the mappings
   ::setrlimit(RLIMIT_STACK, &limit);
 }
 
-int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
+int run(const base::Invocation& invocation) {
+  const Options options = options_of(invocation);
   allow_deep_recursion();
   base::set_log_level(options.trace ? base::LogLevel::kDebug : base::LogLevel::kError);
   // What the members say to their operators is part of the bad day.
-  if (!options.trace && std::freopen("/dev/null", "w", stderr) == nullptr) return 2;
+  if (!options.trace && std::freopen("/dev/null", "w", stderr) == nullptr) return 1;
   const auto start = std::chrono::steady_clock::now();
   auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   sim::Report sum;
@@ -122,4 +83,21 @@ int main(int argc, char** argv) {
       sum.changes, sum.rotten, sum.rotten_states, failed);
   std::fputs(line.c_str(), stdout);
   return failed == 0 ? 0 : 1;
+}
+
+const base::Applet kApplet{
+    .name = "kv_sim",
+    .summary = "run simulated clusters of the store until one does what it must not",
+    .options = {{.name = "seed", .value = "N", .help = "the first seed", .fallback = "1"},
+                {.name = "seeds", .value = "N", .help = "how many seeds, one after the other", .fallback = "1"},
+                {.name = "minutes", .value = "N", .help = "seeds for so long instead", .fallback = "0"},
+                {.name = "seconds", .value = "N", .help = "simulated seconds of each run", .fallback = "30"},
+                {.name = "trace", .help = "tell what happens"}},
+    .run = run,
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return base::run_applet(kApplet, kApplet.name, std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -83,7 +83,7 @@ test_under_the_sanitizers() {
 
 test_wrong_options() {
   expect_match "$(expect_fail 2 "$ROOT/out/release/kv_sim" --sede 1 2>&1)" "unknown option '--sede'"
-  expect_match "$(expect_fail 2 "$ROOT/out/release/kv_sim" --seed x 2>&1)" "a number is wanted"
+  expect_match "$(expect_fail 2 "$ROOT/out/release/kv_sim" --seed x 2>&1)" "'x' is not a number"
 }
 
 run_tests "$@"
