@@ -264,7 +264,7 @@ void RaftEngine::checkpointed(std::uint64_t index) {
 }
 
 EngineStatus RaftEngine::status() const {
-  return {core_.term(), applied_, core_.leader(), options_.member_id, core_.configuration()};
+  return {core_.term(), applied_, core_.leader(), options_.member_id};
 }
 
 void RaftEngine::barrier(std::uint64_t ticket) {

@@ -67,6 +67,9 @@ class RaftEngine : public Engine {
   EngineStatus status() const override;
   void hand_over(std::function<void()> done) override;
 
+  // Who replicates the log now, committed or not.
+  RaftConfiguration configuration() const { return core_.configuration(); }
+
   // From the edges.
   void timer();
   void receive(std::uint64_t from, PeerMessage message);
