@@ -42,11 +42,11 @@ void V2Keys::run(const V2Request& request, const std::shared_ptr<base::HttpReply
 }
 
 void V2Keys::set_position_headers(base::HttpResponse& response) const {
-  EngineStatus status = replica_.engine_status();
-  response.headers.set("Content-Type", "application/json");
-  response.headers.set("X-Etcd-Cluster-Id", cluster_id_);
-  response.headers.set("X-Raft-Index", std::to_string(status.committed_index));
-  response.headers.set("X-Raft-Term", std::to_string(status.term));
+  const EngineStatus status = replica_.engine_status();
+  response.headers.add("Content-Type", "application/json");
+  response.headers.add("X-Etcd-Cluster-Id", cluster_id_);
+  response.headers.add("X-Raft-Index", std::to_string(status.committed_index));
+  response.headers.add("X-Raft-Term", std::to_string(status.term));
 }
 
 void V2Keys::answer(const Result& result, bool no_value, base::HttpReply& reply) const {
@@ -59,7 +59,7 @@ void V2Keys::answer(const Result& result, bool no_value, base::HttpReply& reply)
   base::HttpResponse response;
   set_position_headers(response);
   response.status = event.created() ? 201 : 200;
-  response.headers.set("X-Etcd-Index", std::to_string(event.index));
+  response.headers.add("X-Etcd-Index", std::to_string(event.index));
   response.body = event_json(event, no_value);
   reply.send(std::move(response));
 }
