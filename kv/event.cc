@@ -13,6 +13,13 @@ constexpr std::uint8_t kDirectory = 1;
 constexpr std::uint8_t kHasValue = 2;
 constexpr std::uint8_t kExpires = 4;
 
+// The most that write_view() needs, for numbers of a usual size.
+std::size_t view_size(const NodeView& view) {
+  constexpr std::size_t kLengthsAndIndices = 16;
+  constexpr std::size_t kExpiry = 20;
+  return kLengthsAndIndices + view.key.size() + (view.value ? view.value->size() : 0) + (view.expires_at ? kExpiry : 0);
+}
+
 // Events of changes name no children, so a view is flat.
 void write_view(ByteWriter& out, const NodeView& view) {
   out.byte(static_cast<std::uint8_t>((view.directory ? kDirectory : 0) | (view.value ? kHasValue : 0) |
@@ -84,7 +91,9 @@ EventGist gist_of(const StoreEvent& event) {
 }
 
 std::string encode(const StoreEvent& event) {
-  ByteWriter out;
+  // The history keeps a hundred thousand of them: with room for no more than what is in them.
+  constexpr std::size_t kHead = 8;
+  ByteWriter out(kHead + view_size(event.node) + (event.previous ? view_size(*event.previous) : 0));
   out.byte(kVersion);
   out.byte(static_cast<std::uint8_t>(event.action));
   out.byte(static_cast<std::uint8_t>((event.refresh ? kRefresh : 0) | (event.previous ? kHasPrevious : 0)));

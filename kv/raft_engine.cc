@@ -89,8 +89,8 @@ void RaftEngine::write(const RaftUpdate& update, const std::vector<RaftEntry>& o
     if (entry.kind == EntryKind::kConfiguration) configurations_[entry.index] = decode_configuration(entry.bytes());
   }
   ++writes_under_way_;
-  io_.journal.append(entries,
-                     [this, index = entries.back().index, term = entries.back().term] { written(index, term); });
+  auto done = [this, index = entries.back().index, term = entries.back().term] { written(index, term); };
+  io_.journal.append(std::move(entries), std::move(done));
 }
 
 // Entries that were made void while they were being written do not count: the term at their place is another one.

@@ -6,32 +6,36 @@ namespace kv {
 
 namespace {
 
+constexpr std::size_t kMostAtOnce = 64 * 1024;
+
 class StepwiseZeros : public ZeroedFile {
  public:
   StepwiseZeros(std::unique_ptr<StorageFile> file, std::uint64_t size, std::uint64_t step)
-      : file_(std::move(file)), size_(size), zeros_(std::min(size, step), '\0') {}
+      : file_(std::move(file)), size_(size), step_(step), zeros_(std::min<std::uint64_t>(size, kMostAtOnce), '\0') {}
 
   bool advance() override {
-    write_step();
-    file_->sync();
+    fill_to(filled_ + std::min(step_, size_ - filled_));
     return filled_ == size_;
   }
 
   std::unique_ptr<StorageFile> take() override {
-    while (filled_ < size_) write_step();
-    file_->sync();
+    fill_to(size_);
     return std::move(file_);
   }
 
  private:
-  void write_step() {
-    const std::uint64_t bytes = std::min<std::uint64_t>(zeros_.size(), size_ - filled_);
-    file_->write(filled_, std::string_view(zeros_).substr(0, bytes));
-    filled_ += bytes;
+  void fill_to(std::uint64_t end) {
+    while (filled_ < end) {
+      const std::uint64_t bytes = std::min<std::uint64_t>(zeros_.size(), end - filled_);
+      file_->write(filled_, std::string_view(zeros_).substr(0, bytes));
+      filled_ += bytes;
+    }
+    file_->sync();
   }
 
   std::unique_ptr<StorageFile> file_;
   std::uint64_t size_;
+  std::uint64_t step_;
   std::uint64_t filled_ = 0;
   std::string zeros_;
 };

@@ -24,13 +24,14 @@ void V2Keys::handle(const base::HttpRequest& http, const std::string& path,
 void V2Keys::run(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply) {
   switch (request.kind) {
     case V2Kind::kRead:
-      return read(request, *reply);
+      return read(request.key, request.recursive, *reply);
     case V2Kind::kWatch:
       return watch(request, reply);
     case V2Kind::kFreshRead:
-      replica_.barrier([this, request, reply](const std::optional<StoreError>& error) {
+      replica_.barrier([this, key = request.key, recursive = request.recursive,
+                        reply](const std::optional<StoreError>& error) {
         if (error) return answer(*error, false, *reply);
-        read(request, *reply);
+        read(key, recursive, *reply);
       });
       return;
     case V2Kind::kWrite:
@@ -64,8 +65,8 @@ void V2Keys::answer(const Result& result, bool no_value, base::HttpReply& reply)
   reply.send(std::move(response));
 }
 
-void V2Keys::read(const V2Request& request, base::HttpReply& reply) {
-  answer(replica_.store().get(request.key, request.recursive, wall_nanoseconds(replica_.clock())), false, reply);
+void V2Keys::read(const std::string& key, bool recursive, base::HttpReply& reply) {
+  answer(replica_.store().get(key, recursive, wall_nanoseconds(replica_.clock())), false, reply);
 }
 
 void V2Keys::watch(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply) {

@@ -104,6 +104,10 @@ bool WalJournal::write_group(std::deque<Write> group, std::uint64_t forget_to) {
 // One frame for what follows without a gap; a write that voids entries of the one before begins a frame of its own.
 void WalJournal::append_merged(std::deque<Write>& group) {
   constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;  // bytes of entries, about
+  if (group.size() == 1) {
+    if (group.front().resets == resets_) wal_.append(group.front().entries);
+    return;
+  }
   std::vector<RaftEntry> merged;
   std::size_t bytes = 0;
   auto flush = [&] {
