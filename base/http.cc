@@ -33,26 +33,49 @@ std::optional<std::string> unescape(std::string_view text) {
 }  // namespace
 
 void HttpHeaders::set(std::string_view name, std::string_view value) {
-  std::erase_if(fields_, [&](const auto& field) { return same_name(field.first, name); });
+  while (const Field* found = find(name)) {
+    const Field gone = *found;
+    lines_.erase(gone.at, gone.line_size());
+    fields_.erase(fields_.begin() + (found - fields_.data()));
+    for (Field& field : fields_) {
+      if (field.at > gone.at) field.at -= gone.line_size();
+    }
+  }
   add(name, value);
 }
 
 void HttpHeaders::add(std::string_view name, std::string_view value) {
-  fields_.emplace_back(name, value);
+  // Most messages need no more.
+  constexpr std::size_t kFields = 8;
+  constexpr std::size_t kBytes = 320;
+  if (fields_.empty()) {
+    fields_.reserve(kFields);
+    lines_.reserve(kBytes);
+  }
+  fields_.push_back({lines_.size(), name.size(), value.size()});
+  lines_.append(name).append(": ").append(value).append("\r\n");
+}
+
+const HttpHeaders::Field* HttpHeaders::find(std::string_view name) const {
+  for (const Field& field : fields_) {
+    if (field.name_size == name.size() && same_name(this->name(field), name)) return &field;
+  }
+  return nullptr;
 }
 
 std::string_view HttpHeaders::get(std::string_view name) const {
-  for (const auto& [field, value] : fields_) {
-    if (same_name(field, name)) return value;
-  }
-  return "";
+  const Field* field = find(name);
+  return field == nullptr ? std::string_view("") : value(*field);
 }
 
 bool HttpHeaders::has(std::string_view name) const {
-  for (const auto& field : fields_) {
-    if (same_name(field.first, name)) return true;
-  }
-  return false;
+  return find(name) != nullptr;
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> HttpHeaders::all() const {
+  std::vector<std::pair<std::string_view, std::string_view>> all;
+  for (const Field& field : fields_) all.emplace_back(name(field), value(field));
+  return all;
 }
 
 std::string_view HttpRequest::raw_path() const {

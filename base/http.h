@@ -10,7 +10,8 @@
 
 namespace base {
 
-// Header fields in order of arrival; names compare without case.
+// Header fields in order of arrival; names compare without case. Kept as the lines that they are on the wire, since every
+// request and every answer has some.
 class HttpHeaders {
  public:
   void set(std::string_view name, std::string_view value);  // replaces
@@ -18,10 +19,27 @@ class HttpHeaders {
   // First value, or "".
   std::string_view get(std::string_view name) const;
   bool has(std::string_view name) const;
-  const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
+  // Names and values, valid until the next change.
+  std::vector<std::pair<std::string_view, std::string_view>> all() const;
+  // "name: value" lines, each with its CR LF.
+  std::string_view lines() const { return lines_; }
 
  private:
-  std::vector<std::pair<std::string, std::string>> fields_;
+  struct Field {  // its place in lines_
+    std::size_t at;
+    std::size_t name_size;
+    std::size_t value_size;
+    std::size_t value_at() const { return at + name_size + 2; }
+    std::size_t line_size() const { return name_size + value_size + 4; }
+  };
+  std::string_view name(const Field& field) const { return std::string_view(lines_).substr(field.at, field.name_size); }
+  std::string_view value(const Field& field) const {
+    return std::string_view(lines_).substr(field.value_at(), field.value_size);
+  }
+  const Field* find(std::string_view name) const;
+
+  std::string lines_;
+  std::vector<Field> fields_;
 };
 
 struct HttpRequest {

@@ -40,6 +40,7 @@ class HttpStream {
   // Calls `ended` when the client goes while its answer is pending. Under TLS only reading tells bytes from an end, so
   // there the watch reads ahead into `buffer`, which the next request is read from after end_of_watch().
   void watch_end(boost::beast::flat_buffer& buffer, std::function<void()> ended);
+  bool reading_ahead() const { return reading_ahead_; }
   boost::asio::awaitable<void> end_of_watch();
 
   // Sends what the connection takes at once, without waiting; the number of bytes. What is left over must be what is

@@ -24,13 +24,10 @@ const std::string& date_now() {
 
 std::string http_head_text(const HttpResponse& response, std::string_view framing, std::size_t body_bytes) {
   constexpr std::size_t kStatusAndDate = 96;
-  std::size_t size = kStatusAndDate + framing.size() + body_bytes;
-  for (const auto& [name, value] : response.headers.all()) size += name.size() + value.size() + 4;
   std::string text;
-  text.reserve(size);
+  text.reserve(kStatusAndDate + response.headers.lines().size() + framing.size() + body_bytes);
   text.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(http_reason(response.status));
-  text += "\r\n";
-  for (const auto& [name, value] : response.headers.all()) text.append(name).append(": ").append(value).append("\r\n");
+  text.append("\r\n").append(response.headers.lines());
   text.append("Date: ").append(date_now()).append("\r\n").append(framing).append("\r\n");
   return text;
 }

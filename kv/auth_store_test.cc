@@ -38,7 +38,7 @@ struct QueueEngine : kv::Engine {
     queue.push_back([this, ticket] { host->barrier_passed(ticket); });
   }
   void checkpointed(std::uint64_t) override {}
-  kv::EngineStatus status() const override { return {1, index, 1, 1, {}}; }
+  kv::EngineStatus status() const override { return {1, index, 1, 1}; }
   kv::RaftBase base_at(std::uint64_t) const override { return {}; }
   void set_members(std::vector<std::uint64_t>) override {}
   void tell_mark(const kv::StateMark&) override {}

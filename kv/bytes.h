@@ -11,6 +11,9 @@ namespace kv {
 
 class ByteWriter {
  public:
+  // `expected`: about how many bytes there will be.
+  explicit ByteWriter(std::size_t expected = 0) { bytes_.reserve(expected); }
+
   void byte(std::uint8_t value) { bytes_ += static_cast<char>(value); }
   void number(std::uint64_t value) {
     for (; value >= 0x80; value >>= 7) byte(static_cast<std::uint8_t>(value | 0x80));

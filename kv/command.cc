@@ -13,7 +13,8 @@ constexpr std::uint8_t kStrict = 8;
 }  // namespace
 
 std::string encode(const Command& command) {
-  ByteWriter out;
+  constexpr std::size_t kNumbers = 40;  // bytes, at most
+  ByteWriter out(kNumbers + command.key.size() + command.value.size() + command.previous_value.size());
   out.byte(kVersion);
   out.byte(static_cast<std::uint8_t>(command.operation));
   out.byte(static_cast<std::uint8_t>((command.directory ? kDirectory : 0) | (command.recursive ? kRecursive : 0) |

@@ -24,7 +24,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
 constexpr std::chrono::milliseconds kCheckpointInterval{1000};
-constexpr std::size_t kMaxWaitingChanges = 100'000;  // for a disk that is slow or full
+// So many are saved at once: one save of more would hold the disk for long, and the log's writes with it, and until then
+// they are in memory twice.
+constexpr std::size_t kChangesOfOneSave = 10'000;
+constexpr std::size_t kMaxWaitingChanges = 20'000;  // for a disk that is slow or full
 constexpr std::chrono::milliseconds kHandOverDeadline{3000};
 constexpr std::chrono::milliseconds kAnnounceAgain{200};
 
@@ -186,11 +189,17 @@ void Daemon::guarded(const std::function<void()>& work) {
   }
 }
 
+// Nearly every step of the engine moves its time back a little: the loop's timer goes on, and looks again when it ends.
 void Daemon::wake_at(base::Clock::Time time) {
   engine_wake_ = time;
+  if (engine_timer_ && engine_timer_end_ <= time) return;
+  engine_timer_end_ = time;
   auto delay = std::chrono::ceil<std::chrono::milliseconds>(time - base::system_clock().now());
-  engine_timer_ =
-      loop_.after(std::max(delay, std::chrono::milliseconds(0)), [this] { guarded([this] { engine_.timer(); }); });
+  engine_timer_ = loop_.after(std::max(delay, std::chrono::milliseconds(0)), [this] {
+    engine_timer_.reset();
+    if (base::system_clock().now() < engine_wake_) return wake_at(engine_wake_);
+    guarded([this] { engine_.timer(); });
+  });
 }
 
 // Whom to talk to: the members of the store; before it knows any, those of the first entries or of the running cluster.
@@ -218,7 +227,7 @@ void Daemon::let_removed_go() {
 // Removed, and nobody counts on its vote any more: it has no say.
 bool Daemon::is_gone(std::uint64_t member) const {
   return is_removed_member(store_, member) &&
-         !std::ranges::contains(engine_.status().configuration, member, &RaftServer::id);
+         !std::ranges::contains(engine_.configuration(), member, &RaftServer::id);
 }
 
 // The others may need this member's vote until the one that leads has taken it out of their number; one that leads
@@ -251,7 +260,7 @@ void Daemon::announce_member() {
 }
 
 void Daemon::announce_next() {
-  const bool alone = engine_.status().configuration.size() <= 1;
+  const bool alone = engine_.configuration().size() <= 1;
   Member self{log_.identity().member_id, options_.name, {}, options_.advertise_client_urls};
   std::vector<Command> commands;
   if (store_.peek(member_key(self.id))) commands = member_commands(store_, self, wall_nanoseconds(replica_.clock()));
@@ -342,7 +351,8 @@ void Daemon::tick() {
 void Daemon::save_checkpoint() {
   if (checkpointer_.waiting() <= kMaxWaitingChanges) take_changes();
   const base::Clock::Time now = replica_.clock().now();
-  if (checkpointer_.busy() || checkpointer_.waiting() == 0 || now - last_save_ < kCheckpointInterval) return;
+  const bool due = now - last_save_ >= kCheckpointInterval || checkpointer_.waiting() >= kChangesOfOneSave;
+  if (checkpointer_.busy() || checkpointer_.waiting() == 0 || !due) return;
   last_save_ = now;
   checkpointer_.save(engine_.base_at(taken_index_));
 }

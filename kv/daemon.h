@@ -75,6 +75,7 @@ class Daemon {
   PeerTransport transport_;
   std::shared_ptr<base::EventLoop::Timer> tick_timer_;
   std::shared_ptr<base::EventLoop::Timer> engine_timer_;
+  base::Clock::Time engine_timer_end_{};
   base::Clock::Time engine_wake_ = base::Clock::Time::max();
   std::shared_ptr<base::EventLoop::Timer> announce_timer_;
   std::uint64_t taken_index_ = 0;  // of the log: what the checkpointer was given reaches so far

@@ -41,7 +41,6 @@ struct EngineStatus {
   std::uint64_t committed_index = 0;  // of the entries handed over
   std::uint64_t leader_id = 0;        // 0: none known
   std::uint64_t member_id = 0;        // ourselves
-  RaftConfiguration configuration = {};
   bool leads() const { return leader_id != 0 && leader_id == member_id; }
 };
 

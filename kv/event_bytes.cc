@@ -22,6 +22,22 @@ int flag(bool set, std::uint8_t value) {
   return set ? value : 0;
 }
 
+// The most that write_view() needs, for numbers of a usual size.
+std::size_t view_size(const NodeView& view) {
+  constexpr std::size_t kLengthsAndNumbers = 20;
+  constexpr std::size_t kExpiry = 20;
+  constexpr std::size_t kLease = 10;
+  return kLengthsAndNumbers + view.key.size() + (view.value ? view.value->size() : 0) +
+         (view.expires_at ? kExpiry : 0) + (view.lease != 0 ? kLease : 0);
+}
+
+std::size_t event_size(const StoreEvent& event) {
+  constexpr std::size_t kHead = 10;
+  std::size_t size = kHead + view_size(event.node) + (event.previous ? view_size(*event.previous) : 0);
+  for (const NodeView& view : event.taken) size += view_size(view);
+  return size;
+}
+
 // Events of changes name no children, so a view is flat.
 void write_view(ByteWriter& out, const NodeView& view) {
   out.byte(static_cast<std::uint8_t>(flag(view.directory, kDirectory) | flag(view.value.has_value(), kHasValue) |
@@ -132,7 +148,10 @@ void write_event(ByteWriter& out, const StoreEvent& event, bool more) {
 }  // namespace
 
 std::string encode(std::span<const EventPtr> events) {
-  ByteWriter out;
+  // The history keeps a hundred thousand of them: with room for no more than what is in them.
+  std::size_t size = 0;
+  for (const EventPtr& event : events) size += event_size(*event);
+  ByteWriter out(size);
   for (std::size_t i = 0; i < events.size(); ++i) write_event(out, *events[i], i + 1 < events.size());
   return out.take();
 }

@@ -4,6 +4,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <future>
+#include <thread>
+
 #include "base/error.h"
 #include "base/file.h"
 
@@ -56,6 +60,36 @@ class File : public StorageFile {
   std::string name_;
 };
 
+// Each piece takes some milliseconds of the disk: the log's writes, which are short, need not stand behind it.
+class ZerosBeside : public ZeroedFile {
+ public:
+  explicit ZerosBeside(std::unique_ptr<ZeroedFile> work)
+      : thread_([this, work = std::move(work)](const std::stop_token& stop) { run(*work, stop); }) {}
+
+  bool advance() override {
+    if (!file_ && whole_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) file_ = whole_.get();
+    return file_ != nullptr;
+  }
+
+  std::unique_ptr<StorageFile> take() override { return file_ ? std::move(file_) : whole_.get(); }
+
+ private:
+  void run(ZeroedFile& work, const std::stop_token& stop) {
+    try {
+      while (!stop.stop_requested()) {
+        if (work.advance()) return promise_.set_value(work.take());
+      }
+    } catch (...) {
+      promise_.set_exception(std::current_exception());
+    }
+  }
+
+  std::promise<std::unique_ptr<StorageFile>> promise_;
+  std::future<std::unique_ptr<StorageFile>> whole_ = promise_.get_future();
+  std::unique_ptr<StorageFile> file_;
+  std::jthread thread_;
+};
+
 }  // namespace
 
 FileStorage::FileStorage(const std::string& path) : path_(path) {
@@ -76,6 +110,11 @@ std::unique_ptr<StorageFile> FileStorage::create(const std::string& name) {
   if (fd < 0 && (errno == ENOSPC || errno == EDQUOT)) throw StorageFull(path_ + "/" + name + ": the disk is full");
   base::check(fd, "create", path_ + "/" + name);
   return std::make_unique<File>(base::Fd(fd), path_ + "/" + name);
+}
+
+std::unique_ptr<ZeroedFile> FileStorage::create_zeroed(const std::string& name, std::uint64_t size,
+                                                       std::uint64_t step) {
+  return std::make_unique<ZerosBeside>(Storage::create_zeroed(name, size, step));
 }
 
 void FileStorage::rename(const std::string& from, const std::string& to) {

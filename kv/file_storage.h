@@ -14,6 +14,8 @@ class FileStorage : public Storage {
   std::vector<std::string> list() override;
   std::unique_ptr<StorageFile> open(const std::string& name) override;
   std::unique_ptr<StorageFile> create(const std::string& name) override;
+  // Made by a thread of its own.
+  std::unique_ptr<ZeroedFile> create_zeroed(const std::string& name, std::uint64_t size, std::uint64_t step) override;
   void rename(const std::string& from, const std::string& to) override;
   void remove(const std::string& name) override;
   void sync_directory() override;

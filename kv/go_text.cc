@@ -1,6 +1,7 @@
 #include "kv/go_text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <format>
@@ -28,9 +29,16 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 }
 
 // ASCII that stands for itself in JSON.
-bool is_plain(char c) {
+constexpr bool is_plain(char c) {
   return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
 }
+
+// is_plain() of each byte: nearly all of what is written is.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t byte = 0; byte < plain.size(); ++byte) plain[byte] = is_plain(static_cast<char>(byte));
+  return plain;
+}();
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -41,15 +49,15 @@ int hex_digit(char c) {
 
 // Bad escapes are reported as Go's url.EscapeError: the three bytes (or fewer) from the '%' on.
 std::optional<std::string> unescape(std::string_view text, bool plus_is_blank, std::string& error) {
-  std::string plain;
-  plain.reserve(text.size());
+  std::string plain(text.size(), '\0');
+  std::size_t size = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    std::size_t special = std::min(text.find_first_of("%+", i), text.size());
-    plain += text.substr(i, special - i);
-    i = special;
-    if (i == text.size()) break;
     if (text[i] == '+') {
-      plain += plus_is_blank ? ' ' : '+';
+      plain[size++] = plus_is_blank ? ' ' : '+';
+      continue;
+    }
+    if (text[i] != '%') {
+      plain[size++] = text[i];
       continue;
     }
     int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
@@ -58,9 +66,10 @@ std::optional<std::string> unescape(std::string_view text, bool plus_is_blank, s
       error = "invalid URL escape " + json_quoted(text.substr(i, 3));
       return std::nullopt;
     }
-    plain += static_cast<char>(high * 16 + low);
+    plain[size++] = static_cast<char>(high * 16 + low);
     i += 2;
   }
+  plain.resize(size);
   return plain;
 }
 
@@ -70,7 +79,7 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   for (std::size_t i = 0; i < text.size();) {
     std::size_t end = i;
-    while (end < text.size() && is_plain(text[end])) ++end;
+    while (end < text.size() && kPlain[static_cast<unsigned char>(text[end])]) ++end;
     out += text.substr(i, end - i);
     i = end;
     if (i == text.size()) break;

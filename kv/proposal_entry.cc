@@ -5,7 +5,8 @@
 namespace kv {
 
 std::string encode_proposal_entry(const ProposalEntry& entry) {
-  ByteWriter out;
+  constexpr std::size_t kNumbers = 20;  // bytes, at most
+  ByteWriter out(kNumbers + entry.command.size());
   out.number(entry.origin);
   out.number(entry.ticket);
   std::string bytes = out.take();

@@ -89,15 +89,16 @@ void RaftEngine::write(const RaftUpdate& update, const std::vector<RaftEntry>& o
     if (entry.kind == EntryKind::kConfiguration) configurations_[entry.index] = decode_configuration(entry.bytes());
   }
   ++writes_under_way_;
-  io_.journal.append(entries,
-                     [this, index = entries.back().index, term = entries.back().term] { written(index, term); });
+  write_begun_ = io_.clock.now();
+  auto done = [this, index = entries.back().index, term = entries.back().term] { written(index, term); };
+  io_.journal.append(std::move(entries), std::move(done));
 }
 
 // Entries that were made void while they were being written do not count: the term at their place is another one.
 void RaftEngine::written(std::uint64_t index, std::uint64_t term) {
-  --writes_under_way_;
+  if (--writes_under_way_ == 0) write_time_ = io_.clock.now() - write_begun_;
   if (cache_.term_at(index) == term && index > core_.stored_index()) carry_out(core_.persisted(now_ms(), index), {});
-  flush_queue();
+  flush_soon();
 }
 
 void RaftEngine::after_step() {
@@ -264,7 +265,7 @@ void RaftEngine::checkpointed(std::uint64_t index) {
 }
 
 EngineStatus RaftEngine::status() const {
-  return {core_.term(), applied_, core_.leader(), options_.member_id, core_.configuration()};
+  return {core_.term(), applied_, core_.leader(), options_.member_id};
 }
 
 void RaftEngine::barrier(std::uint64_t ticket) {

@@ -67,6 +67,9 @@ class RaftEngine : public Engine {
   EngineStatus status() const override;
   void hand_over(std::function<void()> done) override;
 
+  // Who replicates the log now, committed or not.
+  RaftConfiguration configuration() const { return core_.configuration(); }
+
   // From the edges.
   void timer();
   void receive(std::uint64_t from, PeerMessage message);
@@ -140,6 +143,8 @@ class RaftEngine : public Engine {
   // raft_engine_proposals.cc
   void route_waiting();
   void forward_soon();
+  void flush_soon();
+  void gather(std::size_t queued);
   void flush_queue();
   void give_back_queue();
   void refuse_soon(std::uint64_t ticket, Refusal refusal);
@@ -170,7 +175,11 @@ class RaftEngine : public Engine {
   std::deque<std::uint64_t> outbox_;  // tickets on their way to the leader
   bool outbox_posted_ = false;
   std::deque<Queued> queue_;  // leader: for the next group
+  bool gathering_ = false;
+  base::Clock::Time gather_until_{};
   std::size_t writes_under_way_ = 0;
+  base::Clock::Time write_begun_{};
+  base::Clock::Time::duration write_time_{};  // of the last one
 
   ReadRounds reads_;
   SnapshotSenders senders_;

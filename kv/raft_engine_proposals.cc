@@ -12,6 +12,7 @@ namespace kv {
 
 namespace {
 constexpr std::uint64_t kLingerMs = 300;  // of a member that has given the leadership away
+constexpr std::chrono::milliseconds kLongestGathering{2};
 }
 
 void RaftEngine::propose(std::string command, std::uint64_t ticket, Lane lane) {
@@ -74,10 +75,27 @@ void RaftEngine::route_waiting() {
     pending_.at(ticket).stage = Stage::kWaiting;
     outbox_.push_back(ticket);
   }
+  flush_soon();
+}
+
+// Group commit: while a write is under way the queue grows, and all of it is the next write. Those who were answered
+// together ask again together; were the first of them written at once, the others would wait for that write and for one
+// of their own. So as long as each turn of the loop brings more, they are waited for: half as long as a write takes.
+void RaftEngine::flush_soon() {
+  if (gathering_ || queue_.empty() || writes_under_way_ > 0) return;
+  gathering_ = true;
+  gather_until_ = io_.clock.now() + std::min<base::Clock::Time::duration>(write_time_ / 2, kLongestGathering);
+  io_.post([this, queued = queue_.size()] { gather(queued); });
+}
+
+void RaftEngine::gather(std::size_t queued) {
+  if (queue_.size() > queued && io_.clock.now() < gather_until_) {
+    return io_.post([this, more = queue_.size()] { gather(more); });
+  }
+  gathering_ = false;
   flush_queue();
 }
 
-// Group commit: while a write is under way the queue grows, and all of it is the next write.
 void RaftEngine::flush_queue() {
   if (core_.role() != RaftRole::kLeader || core_.transferring() || handed_over_) return;
   if (queue_.empty() || writes_under_way_ > 0) return;
@@ -114,7 +132,7 @@ void RaftEngine::deliver(std::uint64_t from, PeerPropose message) {
     }
   }
   if (!refuse.tickets.empty()) io_.send(from, encode(PeerMessage(std::move(refuse))));
-  flush_queue();
+  flush_soon();
 }
 
 void RaftEngine::deliver(std::uint64_t, const PeerRefuse& message) {

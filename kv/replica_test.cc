@@ -28,7 +28,7 @@ struct HeldEngine : kv::Engine {
   void checkpointed(std::uint64_t) override {}
   kv::RaftBase base_at(std::uint64_t at) const override { return {at, 2, 1, {{1, true}}}; }
   void set_members(std::vector<std::uint64_t> ids) override { members = std::move(ids); }
-  kv::EngineStatus status() const override { return {2, index, leading ? 1U : 2U, 1, {}}; }
+  kv::EngineStatus status() const override { return {2, index, leading ? 1U : 2U, 1}; }
   void hand_over(std::function<void()> done) override { done(); }
   void tell_mark(const kv::StateMark& mark) override { told.push_back(mark); }
   void fetch_state() override { fetching = true; }

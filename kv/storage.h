@@ -38,6 +38,18 @@ class StorageFile {
   virtual void sync() = 0;
 };
 
+// A file of zeros in the making. One thread, whose calls may throw what went wrong on the way (StorageFull: of the file
+// nothing is needed any more).
+class ZeroedFile {
+ public:
+  virtual ~ZeroedFile() = default;
+
+  // Goes on with it for a short while at most. True: all of it is durable.
+  virtual bool advance() = 0;
+  // The whole file, durable. Waits for that. REQUIRES: once.
+  virtual std::unique_ptr<StorageFile> take() = 0;
+};
+
 // One directory. Names have no slash. One thread.
 class Storage {
  public:
@@ -46,6 +58,9 @@ class Storage {
   virtual std::vector<std::string> list() = 0;  // sorted
   virtual std::unique_ptr<StorageFile> open(const std::string& name) = 0;
   virtual std::unique_ptr<StorageFile> create(const std::string& name) = 0;  // empties one that is there
+  // A file of `size` zeros, which takes the place of one that is there; each advance() makes `step` bytes of it. A disk
+  // may go on by itself, beside the caller's thread.
+  virtual std::unique_ptr<ZeroedFile> create_zeroed(const std::string& name, std::uint64_t size, std::uint64_t step);
   virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& name) = 0;
   virtual void sync_directory() = 0;  // makes create, rename and remove durable

@@ -24,13 +24,14 @@ void V2Keys::handle(const base::HttpRequest& http, const std::string& path,
 void V2Keys::run(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply) {
   switch (request.kind) {
     case V2Kind::kRead:
-      return read(request, *reply);
+      return read(request.key, request.recursive, *reply);
     case V2Kind::kWatch:
       return watch(request, reply);
     case V2Kind::kFreshRead:
-      replica_.barrier([this, request, reply](const std::optional<StoreError>& error) {
+      replica_.barrier([this, key = request.key, recursive = request.recursive,
+                        reply](const std::optional<StoreError>& error) {
         if (error) return answer(*error, false, *reply);
-        read(request, *reply);
+        read(key, recursive, *reply);
       });
       return;
     case V2Kind::kWrite:
@@ -42,11 +43,11 @@ void V2Keys::run(const V2Request& request, const std::shared_ptr<base::HttpReply
 }
 
 void V2Keys::set_position_headers(base::HttpResponse& response) const {
-  EngineStatus status = replica_.engine_status();
-  response.headers.set("Content-Type", "application/json");
-  response.headers.set("X-Etcd-Cluster-Id", cluster_id_);
-  response.headers.set("X-Raft-Index", std::to_string(status.committed_index));
-  response.headers.set("X-Raft-Term", std::to_string(status.term));
+  const EngineStatus status = replica_.engine_status();
+  response.headers.add("Content-Type", "application/json");
+  response.headers.add("X-Etcd-Cluster-Id", cluster_id_);
+  response.headers.add("X-Raft-Index", std::to_string(status.committed_index));
+  response.headers.add("X-Raft-Term", std::to_string(status.term));
 }
 
 void V2Keys::answer(const Result& result, bool no_value, base::HttpReply& reply) const {
@@ -59,13 +60,13 @@ void V2Keys::answer(const Result& result, bool no_value, base::HttpReply& reply)
   base::HttpResponse response;
   set_position_headers(response);
   response.status = event.created() ? 201 : 200;
-  response.headers.set("X-Etcd-Index", std::to_string(event.index));
+  response.headers.add("X-Etcd-Index", std::to_string(event.index));
   response.body = event_json(event, no_value);
   reply.send(std::move(response));
 }
 
-void V2Keys::read(const V2Request& request, base::HttpReply& reply) {
-  answer(replica_.store().get(request.key, request.recursive, wall_nanoseconds(replica_.clock())), false, reply);
+void V2Keys::read(const std::string& key, bool recursive, base::HttpReply& reply) {
+  answer(replica_.store().get(key, recursive, wall_nanoseconds(replica_.clock())), false, reply);
 }
 
 void V2Keys::watch(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply) {

@@ -26,7 +26,7 @@ class V2Keys {
  private:
   void run(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply);
   void answer(const Result& result, bool no_value, base::HttpReply& reply) const;
-  void read(const V2Request& request, base::HttpReply& reply);
+  void read(const std::string& key, bool recursive, base::HttpReply& reply);
   void watch(const V2Request& request, const std::shared_ptr<base::HttpReply>& reply);
   void set_position_headers(base::HttpResponse& response) const;
 

@@ -50,13 +50,6 @@ void write_segment_start(StorageFile& file, const SegmentHeader& header, const H
   offset = bytes.size();
 }
 
-void fill_with_zeros(StorageFile& file, std::uint64_t from, std::uint64_t to) {
-  const std::string zeros(std::min<std::uint64_t>(to - from, 1024 * 1024), '\0');
-  for (std::uint64_t at = from; at < to; at += zeros.size()) {
-    file.write(at, std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), to - at)));
-  }
-}
-
 }  // namespace
 
 bool Wal::exists(Storage& storage) {
@@ -79,8 +72,7 @@ void Wal::create(Storage& storage, const WalIdentity& identity, base::Random& ra
       SegmentHeader::kSize + frame_size(encode(content.state).size()) + 2 * frame_size(entries.size());
   SegmentHeader header{identity.cluster_id, identity.member_id, 1, random.next(),
                        std::max(limits.first_segment, (needed + 4095) / 4096 * 4096)};
-  auto file = storage.create(std::string(kSpareName));
-  fill_with_zeros(*file, 0, header.size);
+  auto file = storage.create_zeroed(std::string(kSpareName), header.size, limits.fill_step)->take();
   FrameChain chain;
   std::uint64_t offset = 0;
   write_segment_start(*file, header, content.state, chain, offset);
@@ -128,6 +120,7 @@ void Wal::load() {
   storage_.sync_directory();
   file_->sync();
   content_.state = state_;
+  prepare_from_ = segments_.back().header.size / 2;
 }
 
 void Wal::read_segment(const Segment& segment, std::string_view bytes, bool last) {
@@ -216,45 +209,52 @@ void Wal::next_segment(std::uint64_t needed) {
   const std::uint64_t start = SegmentHeader::kSize + frame_size(encode(state_).size());
   std::uint64_t size = std::max(std::min(segments_.back().header.size * kGrowth, limits_.largest_segment),
                                 (start + 2 * needed + 4095) / 4096 * 4096);
-  if (!spare_ || spare_size_ < size) {
-    spare_ = storage_.create(std::string(kSpareName));
-    spare_filled_ = 0;
-    spare_size_ = size;
+  if (!spare_ || spare_size_ < size) begin_spare(size);
+  std::unique_ptr<StorageFile> file;
+  try {
+    file = spare_->take();
+  } catch (const StorageFull&) {
+    drop_spare();
+    throw;
   }
-  fill_with_zeros(*spare_, spare_filled_, spare_size_);
-  spare_filled_ = spare_size_;
+  spare_.reset();
 
   SegmentHeader header{identity_.cluster_id, identity_.member_id, segments_.back().header.sequence + 1, random_.next(),
                        spare_size_};
   FrameChain chain = chain_;
   std::uint64_t offset = 0;
-  write_segment_start(*spare_, header, state_, chain, offset);
-  spare_->sync();
+  write_segment_start(*file, header, state_, chain, offset);
   storage_.rename(std::string(kSpareName), segment_name(header.sequence));
   storage_.sync_directory();
-  file_ = std::move(spare_);
+  file_ = std::move(file);
   offset_ = offset;
   chain_ = chain;
+  prepare_from_ = header.size / 2;
   segments_.push_back({segment_name(header.sequence), header, next_index_});
 }
 
-// From the middle of a segment on, the next one is filled bit by bit. A full disk is no error yet.
+void Wal::begin_spare(std::uint64_t size) {
+  spare_.reset();
+  spare_ready_ = false;
+  spare_ = storage_.create_zeroed(std::string(kSpareName), size, limits_.fill_step);
+  spare_size_ = size;
+}
+
+// The space that it has taken is for others.
+void Wal::drop_spare() {
+  spare_.reset();
+  storage_.remove(std::string(kSpareName));
+}
+
+// From the middle of a segment on, the next one is filled. A full disk is no error yet: tried again a little later.
 void Wal::prepare_next() {
-  const std::uint64_t size = segments_.back().header.size;
-  if (offset_ < size / 2 || (spare_ && spare_filled_ == spare_size_)) return;
+  if (offset_ < prepare_from_ || (spare_ && spare_ready_)) return;
   try {
-    if (!spare_) {
-      spare_ = storage_.create(std::string(kSpareName));
-      spare_size_ = std::min(size * kGrowth, limits_.largest_segment);
-      spare_filled_ = 0;
-    }
-    const std::uint64_t to = std::min(spare_size_, spare_filled_ + limits_.fill_step);
-    fill_with_zeros(*spare_, spare_filled_, to);
-    spare_filled_ = to;
-    spare_->sync();
+    if (!spare_) begin_spare(std::min(segments_.back().header.size * kGrowth, limits_.largest_segment));
+    spare_ready_ = spare_->advance();
   } catch (const StorageFull&) {
-    spare_.reset();
-    storage_.remove(std::string(kSpareName));
+    drop_spare();
+    prepare_from_ = offset_ + limits_.fill_step;
   }
 }
 

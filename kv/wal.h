@@ -28,7 +28,7 @@ struct WalIdentity {
 struct WalLimits {
   std::uint64_t first_segment = 256 * 1024;  // bytes; each next one is four times as large
   std::uint64_t largest_segment = 64 * 1024 * 1024;
-  std::uint64_t fill_step = 1024 * 1024;  // the next segment is prepared by so much with each write
+  std::uint64_t fill_step = 1024 * 1024;  // the next segment is prepared in such pieces
 };
 
 class Wal {
@@ -78,6 +78,8 @@ class Wal {
   void take_frame(const Frame& frame, const std::string& where);
   void write(FrameKind kind, std::uint64_t index, std::string_view payload);
   void next_segment(std::uint64_t needed);
+  void begin_spare(std::uint64_t size);
+  void drop_spare();
   void prepare_next();
 
   Storage& storage_;
@@ -93,9 +95,10 @@ class Wal {
   std::uint64_t offset_ = 0;
   FrameChain chain_;
 
-  std::unique_ptr<StorageFile> spare_;  // the next segment, being filled
+  std::unique_ptr<ZeroedFile> spare_;  // the next segment, being filled
   std::uint64_t spare_size_ = 0;
-  std::uint64_t spare_filled_ = 0;
+  bool spare_ready_ = false;
+  std::uint64_t prepare_from_ = 0;  // an offset in the segment: then the spare is seen to
 };
 
 }  // namespace kv

@@ -136,7 +136,10 @@ HardState decode_hard_state(std::string_view payload) {
 }
 
 std::string encode(const std::vector<RaftEntry>& entries) {
-  ByteWriter out;
+  constexpr std::size_t kNumbers = 16;  // bytes of an entry, about
+  std::size_t size = kNumbers;
+  for (const RaftEntry& entry : entries) size += kNumbers + entry.bytes().size();
+  ByteWriter out(size);
   out.number(entries.size());
   for (const RaftEntry& entry : entries) {
     out.number(entry.term);

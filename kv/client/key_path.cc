@@ -4,6 +4,7 @@ namespace kv {
 
 std::string clean_key(std::string_view key) {
   std::string clean;
+  clean.reserve(key.size() + 1);
   for (std::size_t at = 0; at <= key.size();) {
     std::size_t end = key.find('/', at);
     if (end == std::string_view::npos) end = key.size();
