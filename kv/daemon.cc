@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds kTick{100};
 constexpr std::chrono::milliseconds kCheckpointInterval{1000};
 // So many are saved at once: one save of more would hold the disk for long, and the log's writes with it, and until then
 // they are in memory twice.
-constexpr std::size_t kChangesOfOneSave = 10'000;
+constexpr std::size_t kChangesOfOneSave = 5'000;
 constexpr std::size_t kMaxWaitingChanges = 20'000;  // for a disk that is slow or full
 constexpr std::chrono::milliseconds kHandOverDeadline{3000};
 constexpr std::chrono::milliseconds kAnnounceAgain{200};
