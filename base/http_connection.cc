@@ -101,10 +101,7 @@ class Reply : public HttpReply {
 
 HttpConnection::HttpConnection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer,
                                std::shared_ptr<TlsContexts> tls)
-    : server_(std::move(server)),
-      stream_(std::move(socket)),
-      peer_(std::move(peer)),
-      tls_(std::move(tls)) {}
+    : server_(std::move(server)), stream_(std::move(socket)), peer_(std::move(peer)), tls_(std::move(tls)) {}
 
 void HttpConnection::close() {
   error_code ignored;
