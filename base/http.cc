@@ -52,8 +52,15 @@ void HttpHeaders::add(std::string_view name, std::string_view value) {
     fields_.reserve(kFields);
     lines_.reserve(kBytes);
   }
-  fields_.push_back({lines_.size(), name.size(), value.size()});
-  lines_.append(name).append(": ").append(value).append("\r\n");
+  const Field field{lines_.size(), name.size(), value.size()};
+  fields_.push_back(field);
+  lines_.resize_and_overwrite(field.at + field.line_size(), [&](char* bytes, std::size_t size) {
+    char* at = std::ranges::copy(name, bytes + field.at).out;
+    at = std::ranges::copy(std::string_view(": "), at).out;
+    at = std::ranges::copy(value, at).out;
+    std::ranges::copy(std::string_view("\r\n"), at);
+    return size;
+  });
 }
 
 const HttpHeaders::Field* HttpHeaders::find(std::string_view name) const {

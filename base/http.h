@@ -10,8 +10,8 @@
 
 namespace base {
 
-// Header fields in order of arrival; names compare without case. Kept as the lines that they are on the wire, since every
-// request and every answer has some.
+// Header fields in order of arrival; names compare without case. Kept as the lines that they are on the wire, since
+// every request and every answer has some.
 class HttpHeaders {
  public:
   void set(std::string_view name, std::string_view value);  // replaces

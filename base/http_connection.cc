@@ -101,10 +101,7 @@ class Reply : public HttpReply {
 
 HttpConnection::HttpConnection(std::shared_ptr<HttpServer::State> server, Socket socket, std::string peer,
                                std::shared_ptr<TlsContexts> tls)
-    : server_(std::move(server)),
-      stream_(std::move(socket)),
-      peer_(std::move(peer)),
-      tls_(std::move(tls)) {}
+    : server_(std::move(server)), stream_(std::move(socket)), peer_(std::move(peer)), tls_(std::move(tls)) {}
 
 void HttpConnection::close() {
   error_code ignored;
@@ -203,8 +200,17 @@ asio::awaitable<bool> HttpConnection::read_request() {
   reading_ = true;
   close_after(server_->options.idle_timeout);
   if (stream_.reading_ahead()) co_await stream_.end_of_watch();
+  parser.eager(true);
   error_code error;
-  co_await read_request_message(stream_, buffer_, parser, error, [this] { queue("HTTP/1.1 100 Continue\r\n\r\n"); });
+  bool told_to_go_on = false;
+  while (!take_request(buffer_, parser, error)) {
+    if (waits_for_word(parser) && !std::exchange(told_to_go_on, true)) queue("HTTP/1.1 100 Continue\r\n\r\n");
+    const std::size_t count = co_await stream_.async_read_some(buffer_.prepare(bytes_to_read(parser)),
+                                                               asio::redirect_error(asio::use_awaitable, error));
+    buffer_.commit(count);
+    if (error == asio::error::eof) error = end_of_requests(parser);
+    if (error) break;
+  }
   reading_ = false;
   deadline_ = HttpClock::time_point::max();
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {

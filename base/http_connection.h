@@ -1,7 +1,8 @@
 #pragma once
 // One client of HttpServer. A coroutine reads its requests one after the other; answers go through an output queue, so
-// that a handler can answer later and a stream can be written from anywhere on the loop. Where a handler asks for it the
-// socket is watched for its end while the answer is pending, since a long poll must be forgotten when its client goes.
+// that a handler can answer later and a stream can be written from anywhere on the loop. Where a handler asks for it
+// the socket is watched for its end while the answer is pending, since a long poll must be forgotten when its client
+// goes.
 //
 // For http_server.cc alone, since it brings Asio. On the loop's thread.
 

@@ -63,7 +63,8 @@ asio::awaitable<void> accept_loop(std::shared_ptr<HttpServer::State> server,
       peer = std::format("{}:{}", endpoint.address().to_string(), endpoint.port());
       socket.set_option(asio::ip::tcp::no_delay(true), error);
     }
-    auto connection = std::make_shared<HttpConnection>(server, HttpStream::Socket(std::move(socket)), std::move(peer), tls);
+    auto connection =
+        std::make_shared<HttpConnection>(server, HttpStream::Socket(std::move(socket)), std::move(peer), tls);
     server->connections.insert(connection);
     if (!server->sweep) begin_sweep(server);
     asio::co_spawn(server->loop.context(), connection->serve(), asio::detached);

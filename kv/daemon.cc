@@ -24,9 +24,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
 constexpr std::chrono::milliseconds kCheckpointInterval{1000};
-// So many are saved at once: one save of more would hold the disk for long, and the log's writes with it, and until then
-// they are in memory twice.
-constexpr std::size_t kChangesOfOneSave = 10'000;
+// So many are saved at once: one save of more would hold the disk for long, and the log's writes with it, and until
+// then they are in memory twice.
+constexpr std::size_t kChangesOfOneSave = 5'000;
 constexpr std::size_t kMaxWaitingChanges = 20'000;  // for a disk that is slow or full
 constexpr std::chrono::milliseconds kHandOverDeadline{3000};
 constexpr std::chrono::milliseconds kAnnounceAgain{200};
@@ -226,8 +226,7 @@ void Daemon::let_removed_go() {
 
 // Removed, and nobody counts on its vote any more: it has no say.
 bool Daemon::is_gone(std::uint64_t member) const {
-  return is_removed_member(store_, member) &&
-         !std::ranges::contains(engine_.configuration(), member, &RaftServer::id);
+  return is_removed_member(store_, member) && !std::ranges::contains(engine_.configuration(), member, &RaftServer::id);
 }
 
 // The others may need this member's vote until the one that leads has taken it out of their number; one that leads

@@ -5,7 +5,7 @@
 namespace kv {
 
 void EntryCache::restart(std::uint64_t first_index, std::uint64_t term_before) {
-  first_index_ = first_index;
+  first_index_ = stored_first_ = first_index;
   term_before_ = term_before;
   entries_.clear();
   bytes_ = 0;
@@ -30,11 +30,18 @@ void EntryCache::append(const std::vector<RaftEntry>& entries) {
 }
 
 void EntryCache::forget_before(std::uint64_t index) {
-  while (!entries_.empty() && entries_.front().index < index) {
-    term_before_ = entries_.front().term;
+  if (index <= first_index_) return;
+  assert(index <= last_index() + 1);
+  term_before_ = at(index - 1).term;
+  first_index_ = index;
+}
+
+void EntryCache::clear_some() {
+  constexpr int kAtOnce = 256;
+  for (int i = 0; i < kAtOnce && stored_first_ < first_index_; ++i) {
     bytes_ -= cost(entries_.front());
     entries_.pop_front();
-    ++first_index_;
+    ++stored_first_;
   }
 }
 

@@ -196,6 +196,12 @@ std::string float_text(double number) {
   return text;
 }
 
+bool is_clean_url_path(std::string_view path) {
+  if (path == "/") return true;
+  if (path.ends_with('/')) path.remove_suffix(1);
+  return path != "/" && is_clean_key(path);
+}
+
 std::string clean_url_path(std::string_view path) {
   std::string clean = clean_key(path);
   if (path.ends_with('/') && clean != "/") clean += '/';

@@ -32,5 +32,6 @@ std::string float_text(double number);
 
 // net/http's cleanPath: as path.Clean, but a trailing slash stays.
 std::string clean_url_path(std::string_view path);
+bool is_clean_url_path(std::string_view path);  // clean_url_path() would change nothing
 
 }  // namespace kv

@@ -54,9 +54,8 @@ void HttpApi::handle(const base::HttpRequest& request, const ReplyPtr& plain_rep
   if (!path) return plain_reply->send(bad_request());
   ReplyPtr reply = cors_.wrap(request, plain_reply);
   if (request.method == "OPTIONS") return reply->send({});
-  std::string clean = clean_url_path(*path);
-  if (clean != *path) return reply->send(moved_permanently(request, clean));
-  route(request, clean, reply);
+  if (!is_clean_url_path(*path)) return reply->send(moved_permanently(request, clean_url_path(*path)));
+  route(request, *path, reply);
 }
 
 void HttpApi::route(const base::HttpRequest& request, const std::string& path, const ReplyPtr& reply) {

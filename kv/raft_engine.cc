@@ -118,6 +118,7 @@ void RaftEngine::after_step() {
     }
   }
   for (std::uint64_t ticket : reads_.take_passed(applied_)) io_.host.barrier_passed(ticket);
+  cache_.clear_some();
   schedule();
 }
 

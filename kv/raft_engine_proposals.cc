@@ -13,7 +13,7 @@ namespace kv {
 namespace {
 constexpr std::uint64_t kLingerMs = 300;  // of a member that has given the leadership away
 constexpr std::chrono::milliseconds kLongestGathering{2};
-}
+}  // namespace
 
 void RaftEngine::propose(std::string command, std::uint64_t ticket, Lane lane) {
   const bool internal = lane == Lane::kInternal;

@@ -91,6 +91,10 @@ TEST_CASE("go text: durations") {
 TEST_CASE("go text: paths") {
   CHECK(kv::clean_url_path("/v2//keys/./a/../b/") == "/v2/keys/b/");
   CHECK(kv::clean_url_path("/") == "/");
+  for (const char* path : {"/", "/a", "/a/", "/v2/keys/b/", "//", "", "/a//", "/a/.", "/./", "/../", "a", "//a"}) {
+    CAPTURE(path);
+    CHECK(kv::is_clean_url_path(path) == (kv::clean_url_path(path) == path));
+  }
   CHECK(kv::escape_path("/a b/ü?!") == "/a%20b/%C3%BC%3F%21");
   CHECK(kv::unescape_path("/a%20b+c") == "/a b+c");
   CHECK_FALSE(kv::unescape_path("/%4"));

@@ -17,6 +17,7 @@ class V2Form {
   // Returns Go's error text for a malformed query or body, or "".
   std::string parse(const base::HttpRequest& request);
 
+  bool empty() const { return values_.empty(); }
   bool has(std::string_view name) const { return values_.contains(name); }
   // "" when there is none.
   const std::string& value(std::string_view name) const;

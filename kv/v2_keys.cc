@@ -28,11 +28,11 @@ void V2Keys::run(const V2Request& request, const std::shared_ptr<base::HttpReply
     case V2Kind::kWatch:
       return watch(request, reply);
     case V2Kind::kFreshRead:
-      replica_.barrier([this, key = request.key, recursive = request.recursive,
-                        reply](const std::optional<StoreError>& error) {
-        if (error) return answer(*error, false, *reply);
-        read(key, recursive, *reply);
-      });
+      replica_.barrier(
+          [this, key = request.key, recursive = request.recursive, reply](const std::optional<StoreError>& error) {
+            if (error) return answer(*error, false, *reply);
+            read(key, recursive, *reply);
+          });
       return;
     case V2Kind::kWrite:
       replica_.write(request.command, [this, no_value = request.no_value_on_success, reply](const Result& result) {

@@ -129,7 +129,10 @@ std::variant<V2Request, StoreError> parse_v2_request(const base::HttpRequest& re
     return invalid(ErrorCode::kInvalidField, std::format("a key has at most {} parts", kMaxKeyParts));
   }
   Parameters p;
-  if (auto error = read_parameters(form, request.method, p)) return *error;
+  // Without any they are what they are: most reads.
+  if (!form.empty()) {
+    if (auto error = read_parameters(form, request.method, p)) return *error;
+  }
 
   V2Request result;
   result.key = key == "/" ? std::string(kKeysPrefix) : std::string(kKeysPrefix) + key;

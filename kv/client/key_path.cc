@@ -1,10 +1,24 @@
 #include "kv/client/key_path.h"
 
+#include <algorithm>
+
 namespace kv {
 
+bool is_clean_key(std::string_view key) {
+  if (key == "/") return true;
+  if (!key.starts_with('/')) return false;
+  for (std::size_t at = 1; at <= key.size();) {
+    const std::size_t end = std::min(key.find('/', at), key.size());
+    const std::string_view part = key.substr(at, end - at);
+    if (part.empty() || part == "." || part == "..") return false;
+    at = end + 1;
+  }
+  return true;
+}
+
 std::string clean_key(std::string_view key) {
+  if (is_clean_key(key)) return std::string(key);
   std::string clean;
-  clean.reserve(key.size() + 1);
   for (std::size_t at = 0; at <= key.size();) {
     std::size_t end = key.find('/', at);
     if (end == std::string_view::npos) end = key.size();

@@ -8,6 +8,8 @@ namespace kv {
 
 // Go's path.Clean of "/" + key: one leading slash, no empty, "." or ".." parts, no trailing slash ("/" for the root).
 std::string clean_key(std::string_view key);
+// clean_key() would change nothing.
+bool is_clean_key(std::string_view key);
 
 // True when `key` is below `directory` (not equal to it). Both are clean.
 bool is_below(std::string_view key, std::string_view directory);

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 TEST_CASE("clean_key is Go's path.Clean of a rooted path") {
+  for (const char* clean : {"/", "/a", "/a/b.c", "/..a/.b", "/a/..."}) CHECK(kv::is_clean_key(clean));
+  for (const char* other : {"", "a", "//", "/a/", "/a//b", "/.", "/a/..", "/./a", "/../a"})
+    CHECK(!kv::is_clean_key(other));
   CHECK(kv::clean_key("") == "/");
   CHECK(kv::clean_key("/") == "/");
   CHECK(kv::clean_key("a") == "/a");
