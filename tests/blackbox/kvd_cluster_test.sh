@@ -86,7 +86,8 @@ test_without_a_majority_writes_wait_and_reads_answer() {
   start_cluster a b c
   curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
   wait_until 10 same_keys a b c
-  kill -9 "${MEMBER_PID[b]}" "${MEMBER_PID[c]}"
+  stop_daemon "${MEMBER_PID[b]}" KILL
+  stop_daemon "${MEMBER_PID[c]}" KILL
   expect_eq "$(curl -s -m 5 "$(keys a)/k" | jq -r .node.value)" 1
   expect_match "$(curl -s -m 20 "$(keys a)/k" -XPUT -d value=2)" '"errorCode":300.*etcdserver: '
   expect_eq "$(curl -s -m 20 "$(url a)/health")" '{"health":"false"}'
@@ -156,7 +157,7 @@ test_a_lost_disk_is_replaced_by_a_new_member() {
   curl -s "$(keys a)/k" -XPUT -d value=1 >/dev/null
   local id
   id=$(id_of a c)
-  kill -9 "${MEMBER_PID[c]}"
+  stop_daemon "${MEMBER_PID[c]}" KILL
   rm -r "$TMP/c"
   # Under its old id it would forget its votes: it says so, whatever it is told about the cluster's state.
   start_member c
@@ -183,7 +184,7 @@ test_a_damaged_log_is_replaced_by_one_command() {
   wait_until 10 same_keys a b c
   local id
   id=$(id_of a c)
-  kill -9 "${MEMBER_PID[c]}"
+  stop_daemon "${MEMBER_PID[c]}" KILL
   damage c
   start_member c
   wait_until 20 has_ended "${MEMBER_PID[c]}"
@@ -219,7 +220,8 @@ test_replace_refuses_what_would_cost_something() {
   before=$(curl -s "$(url a)/v2/members")
   expect_match "$(expect_fail 4 replace a nobody 2>&1)" "^Error:  no member is called 'nobody' \(there are: [abc], [abc], [abc]\)$"
   expect_match "$(expect_fail 4 replace a b 2>&1)" "^Error:  member b is well: it answers on $(url b)\. Nothing was changed$"
-  kill -9 "${MEMBER_PID[b]}" "${MEMBER_PID[c]}"
+  stop_daemon "${MEMBER_PID[b]}" KILL
+  stop_daemon "${MEMBER_PID[c]}" KILL
   expect_match "$(expect_fail 4 replace a c 2>&1)" '^Error:  the cluster has no majority now\. Nothing was changed$'
   expect_match "$(expect_fail 4 replace c a 2>&1)" '^Error:  client: etcd cluster is unavailable'
   start_member b
