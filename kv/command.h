@@ -25,10 +25,10 @@ enum class Operation : std::uint8_t {
   kRemoveMember = 11,   // for ever
   kPublishMember = 12,  // a known member says its name and its clients' URLs
   // Keys and leases, as v3 has them.
-  kTransaction = 13,   // `value`: encode(Transaction) (kv/transaction.h)
-  kCompact = 14,       // `previous_index`: states before this revision are not asked for any more
-  kGrantLease = 15,    // `key`: the lease's path (kv/leases.h), `value`: its seconds, `expires_at`
-  kRenewLease = 16,    // from `time` on
+  kTransaction = 13,  // `value`: encode(Transaction) (kv/transaction.h)
+  kCompact = 14,      // `previous_index`: states before this revision are not asked for any more
+  kGrantLease = 15,   // `key`: the lease's path (kv/leases.h), `value`: its seconds, `expires_at`
+  kRenewLease = 16,   // from `time` on
   kRevokeLease = 17,
 };
 

@@ -38,8 +38,8 @@ constexpr std::chrono::seconds kRoundInterval{1};  // in which states are compar
 
 // What the cluster needs for itself, and leases, which must not end because clients write much.
 Lane lane_of(const Command& command) {
-  const bool own = command.operation == Operation::kExpire || command.key.starts_with("/0/") ||
-                   command.key.starts_with(kLeasesRoot);
+  const bool own =
+      command.operation == Operation::kExpire || command.key.starts_with("/0/") || command.key.starts_with(kLeasesRoot);
   return own ? Lane::kInternal : Lane::kClient;
 }
 

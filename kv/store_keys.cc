@@ -72,7 +72,7 @@ Way way_through(const Tree& tree, const Transaction& transaction) {
   Way way{.succeeded =
               std::ranges::all_of(transaction.compares, [&](const Compare& compare) { return holds(tree, compare); })};
   for (const Request& request : branch_of(transaction, way)) {
-    if (const auto* inner = std::get_if<Transaction>(&request.what)) way.inner.push_back(way_through(tree, *inner));
+    if (const Transaction* inner = inner_of(request)) way.inner.push_back(way_through(tree, *inner));
   }
   return way;
 }
@@ -83,7 +83,7 @@ auto first_on(const Transaction& transaction, const Way& way, const Visit& visit
     -> decltype(visit(std::declval<const Request&>())) {
   auto inner_way = way.inner.begin();
   for (const Request& request : branch_of(transaction, way)) {
-    const auto* inner = std::get_if<Transaction>(&request.what);
+    const Transaction* inner = inner_of(request);
     if (auto found = inner != nullptr ? first_on(*inner, *inner_way++, visit) : visit(request)) return found;
   }
   return {};
@@ -162,7 +162,7 @@ TransactionAnswer answer_of(const Transaction& transaction, const Way& way, cons
   TransactionAnswer answer{.succeeded = way.succeeded};
   auto inner_way = way.inner.begin();
   for (const Request& request : branch_of(transaction, way)) {
-    const auto* inner = std::get_if<Transaction>(&request.what);
+    const Transaction* inner = inner_of(request);
     answer.answers.push_back(inner != nullptr ? Answer{answer_of(*inner, *inner_way++, act)} : act(request));
   }
   return answer;
@@ -212,7 +212,7 @@ Applied Store::transact(const Command& command) {
         }
         return Answer{std::move(deleted)};
       },
-      [](const Transaction&) { return Answer{}; },  // answer_of() goes into it
+      [](const base::Box<Transaction>&) { return Answer{}; },  // answer_of() goes into it
   };
   answer.transaction =
       answer_of(transaction, way, [&](const Request& request) { return std::visit(act, request.what); });

@@ -223,7 +223,7 @@ TEST_CASE_FIXTURE(Fixture, "transaction: inner ones are decided before anything 
                           .success = {{PutRequest{.key = "fresh"}}},
                           .failure = {{PutRequest{.key = "late"}}}};
   const KeysAnswer answer = transact({.success = {{PutRequest{.key = "a"}}, {inner}, {RangeRequest{{"a", "z"}}}}});
-  CHECK(std::get<kv::TransactionAnswer>(answer.transaction.answers.at(1).what).succeeded);
+  CHECK(std::get<base::Box<kv::TransactionAnswer>>(answer.transaction.answers.at(1).what)->succeeded);
   CHECK(std::get<kv::RangeAnswer>(answer.transaction.answers.at(2).what).count == 2);
   CHECK(text("fresh") == " 1/1/1");
   CHECK(text("late") == "none");

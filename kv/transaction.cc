@@ -7,7 +7,10 @@
 
 namespace kv {
 
-bool Transaction::operator==(const Transaction&) const = default;
+const Transaction* inner_of(const Request& request) {
+  const auto* inner = std::get_if<base::Box<Transaction>>(&request.what);
+  return inner == nullptr ? nullptr : &**inner;
+}
 
 std::string_view text_of(KeyError error) {
   switch (error) {
@@ -66,7 +69,7 @@ std::optional<KeyError> check_parts(const Transaction& transaction, std::size_t 
   for (const auto* branch : {&transaction.success, &transaction.failure}) {
     for (const Request& request : *branch) {
       if (auto error = check_one(request)) return error;
-      const auto* inner = std::get_if<Transaction>(&request.what);
+      const Transaction* inner = inner_of(request);
       if (inner == nullptr) continue;
       if (auto error = check_parts(*inner, depth + 1)) return error;
     }
@@ -99,7 +102,7 @@ std::optional<Touched> touched_by(const std::vector<Request>& branch) {
     Touched one;
     if (const auto* put = std::get_if<PutRequest>(&request.what)) one.puts.insert(put->key);
     if (const auto* gone = std::get_if<DeleteRequest>(&request.what)) one.deletes.push_back(&gone->range);
-    if (const auto* inner = std::get_if<Transaction>(&request.what)) {
+    if (const Transaction* inner = inner_of(request)) {
       auto then = touched_by(inner->success);
       auto otherwise = touched_by(inner->failure);
       if (!then || !otherwise) return std::nullopt;
@@ -116,7 +119,7 @@ template <typename Predicate>
 bool any_request(const Transaction& transaction, const Predicate& predicate) {
   for (const auto* branch : {&transaction.success, &transaction.failure}) {
     for (const Request& request : *branch) {
-      const auto* inner = std::get_if<Transaction>(&request.what);
+      const Transaction* inner = inner_of(request);
       if (inner != nullptr ? any_request(*inner, predicate) : predicate(request)) return true;
     }
   }
@@ -204,9 +207,9 @@ class Writer {
     begin(Kind::kDelete, flag(gone.previous, kPrevious));
     write(gone.range);
   }
-  void write_request(const Transaction& inner) {
+  void write_request(const base::Box<Transaction>& inner) {
     begin(Kind::kTransaction, 0);
-    write(inner);
+    write(*inner);
   }
 
   ByteWriter out_;

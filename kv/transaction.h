@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/box.h"
 #include "kv/key_value.h"
 
 namespace kv {
@@ -59,21 +60,24 @@ struct DeleteRequest {
   bool operator==(const DeleteRequest&) const = default;
 };
 
-struct Request;
+struct Transaction;
+
+struct Request {
+  std::variant<RangeRequest, PutRequest, DeleteRequest, base::Box<Transaction>> what;
+
+  bool operator==(const Request&) const = default;
+};
 
 struct Transaction {
   std::vector<Compare> compares = {};
   std::vector<Request> success = {};  // when all of them hold
   std::vector<Request> failure = {};
 
-  bool operator==(const Transaction&) const;
+  bool operator==(const Transaction&) const = default;
 };
 
-struct Request {
-  std::variant<RangeRequest, PutRequest, DeleteRequest, Transaction> what;
-
-  bool operator==(const Request&) const = default;
-};
+// The transaction that a request is, or null.
+const Transaction* inner_of(const Request& request);
 
 // --- answers
 
@@ -90,13 +94,13 @@ struct DeleteAnswer {
   std::vector<KeyValue> previous = {};
 };
 
-struct Answer;
+struct TransactionAnswer;
+struct Answer {
+  std::variant<RangeAnswer, PutAnswer, DeleteAnswer, base::Box<TransactionAnswer>> what;
+};
 struct TransactionAnswer {
   bool succeeded = false;  // the comparisons held
   std::vector<Answer> answers = {};
-};
-struct Answer {
-  std::variant<RangeAnswer, PutAnswer, DeleteAnswer, TransactionAnswer> what;
 };
 
 enum class KeyError {

@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::uint64_t index = 0;
   while (!input.empty()) {
     const std::size_t units = input.byte();
-    const std::string bytes = units == 0 ? std::string(input.rest()) : input.text(units * 16);
+    const std::string bytes = std::string(units == 0 ? input.rest() : input.text(units * 16));
     try {
       const kv::Command command = kv::decode_command(bytes);
       fuzz::must(kv::decode_command(kv::encode(command)) == command, "a command means what its bytes mean");
