@@ -84,6 +84,7 @@ std::string loose_path(std::string_view key) {
 }
 
 TreeNode* find_key(const Tree& tree, std::string_view key) {
+  if (key.empty()) return nullptr;
   if (may_be_path(key)) {
     TreeNode* node = tree.find(tree_path(key)).node;
     if (node != nullptr && !node->directory()) return node;

@@ -56,6 +56,7 @@ TEST_CASE_FIXTURE(Fixture, "keys: a clean path is a file that v2 sees, others ar
     CHECK_FALSE(kv::key_of_path(other));
   }
   CHECK(kv::find_key(tree, "/a/x") == nullptr);
+  CHECK(kv::find_key(tree, "") == nullptr);
   CHECK(kv::find_key(tree, "/x/y") == nullptr);
 }
 

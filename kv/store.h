@@ -153,7 +153,8 @@ class Store {
   void restore(const StoreImage& image);
 
  private:
-  void fill(const StoreImage& image);
+  static bool read_only(std::string_view path);
+  void fill(const StoreImage& image);  // store_state.cc
   Result set(const Command& command);
   Result create(const Command& command);
   Result update(const Command& command);
