@@ -50,6 +50,16 @@ struct WatchFixture {
     kv::Applied applied = store.apply({.key = "/1" + key, .value = std::string(size, 'v')}, ++entry, 1);
     for (const kv::EventPtr& event : applied.events) hub.notify(event);
   }
+  // In one revision.
+  void put_all(const std::vector<std::string>& keys, std::size_t size = 1) {
+    kv::Transaction transaction;
+    for (const std::string& key : keys) {
+      transaction.success.push_back({kv::PutRequest{.key = key, .value = std::string(size, 'v')}});
+    }
+    kv::Applied applied =
+        store.apply({.operation = kv::Operation::kTransaction, .value = kv::encode(transaction)}, ++entry, 1);
+    for (const kv::EventPtr& event : applied.events) hub.notify(event);
+  }
   std::shared_ptr<HeldReply> watch(const std::string& key, bool stream, std::uint64_t since, bool takes_all = true) {
     auto reply = std::make_shared<HeldReply>();
     reply->takes_all = takes_all;
@@ -103,6 +113,24 @@ TEST_CASE_FIXTURE(WatchFixture, "watch streams: a past that is long comes in tur
   set("/a");
   CHECK(seen(*stream) == "1 3 5 7 9 11 13 15 17 19 21 23 25 27 29 31 33 35 36 38 ");
   CHECK(streams.open() == 1);
+}
+
+TEST_CASE_FIXTURE(WatchFixture, "watch streams: the events of one revision come together, each once") {
+  put_all({"/d/a", "/e", "/d/b"});
+  auto past = watch("/d", true, 1);
+  CHECK(seen(*past) == "1 1 ");
+  CHECK(seen(*watch("/d", false, 1)) == "1 end");
+  put_all({"/d/a", "/e", "/d/b"});
+  CHECK(seen(*past) == "1 1 2 2 ");
+  // One who is slow is not left in the middle of a revision.
+  auto slow = watch("/d", true, 3, false);
+  put_all({"/d/a", "/d/b", "/d/c"}, 600);
+  put_all({"/d/a", "/d/b"});
+  slow->drain();
+  CHECK(seen(*slow) == "3 3 3 ");
+  slow->drain();
+  CHECK(seen(*slow) == "3 3 3 4 4 ");
+  CHECK(seen(*past) == "1 1 2 2 3 3 3 4 4 ");
 }
 
 TEST_CASE_FIXTURE(WatchFixture, "watch streams: a slow client holds few bytes and misses nothing") {
