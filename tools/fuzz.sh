@@ -21,7 +21,7 @@ Exit code: 0 nothing found, 1 something found, 2 wrong usage.
 END
 }
 
-TARGETS=(http v2 wal peer snapshot options)
+TARGETS=(http v2 command wal peer snapshot options)
 
 # fuzz TARGET SECONDS
 fuzz() {
