@@ -125,7 +125,12 @@ std::vector<int> Cgroup::processes() const {
 }
 
 std::optional<std::string> Cgroup::read(const std::string& knob) const {
-  return base::read_file_if_exists(path_ + "/" + knob);
+  try {
+    return base::read_file_if_exists(path_ + "/" + knob);
+  } catch (const base::Error& error) {
+    if (error.error_number() == ENODEV) return std::nullopt;  // the group went between open and read
+    throw;
+  }
 }
 
 bool Cgroup::out_of_memory_killed() const {
