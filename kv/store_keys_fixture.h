@@ -14,6 +14,9 @@ namespace kv {
 
 inline constexpr std::int64_t kSecond = 1'000'000'000;
 
+// From the first key on, without an end.
+inline const KeyRange kAllKeys{std::string(1, '\0'), std::string(1, '\0')};
+
 // v2's keys are given without "/1".
 struct KeysFixture {
   Store store;

@@ -6,6 +6,7 @@ namespace {
 
 using kv::Compare;
 using kv::DeleteRequest;
+using kv::kAllKeys;
 using kv::KeyError;
 using kv::KeysAnswer;
 using kv::KeysFixture;
@@ -15,9 +16,6 @@ using kv::PutRequest;
 using kv::RangeRequest;
 using kv::Request;
 using kv::Transaction;
-
-const std::string kNoEnd(1, '\0');
-const kv::KeyRange kAll{kNoEnd, kNoEnd};
 
 TEST_CASE_FIXTURE(KeysFixture, "keys: revisions and versions, now and in the past") {
   CHECK(put("a", "1").revision == 1);
@@ -59,7 +57,7 @@ TEST_CASE_FIXTURE(KeysFixture, "keys: one keyspace for both APIs") {
   // Facts of the cluster, users and leases are no keys.
   apply({.key = "/2/users/root", .value = "{}"});
   grant(7, 60);
-  CHECK(std::get<kv::RangeAnswer>(store.range({.range = kAll})).count == 1);
+  CHECK(std::get<kv::RangeAnswer>(store.range({.range = kAllKeys})).count == 1);
 }
 
 TEST_CASE_FIXTURE(KeysFixture, "keys: one that v2 could not name goes on where v2 sets it") {
@@ -73,7 +71,7 @@ TEST_CASE_FIXTURE(KeysFixture, "keys: one that v2 could not name goes on where v
   CHECK(text("/d") == "5 2/5/3");
   CHECK(text("/d", 4) == "3 2/3/2");
   CHECK(text("/d", 1) == "none");
-  CHECK(std::get<kv::RangeAnswer>(store.range({.range = kAll})).count == 1);
+  CHECK(std::get<kv::RangeAnswer>(store.range({.range = kAllKeys})).count == 1);
   REQUIRE(events.size() == 1);
   const std::vector<kv::KeyChange> changes = kv::key_changes(*events.front());
   REQUIRE(changes.size() == 1);
@@ -125,6 +123,23 @@ TEST_CASE_FIXTURE(KeysFixture, "transaction: comparisons choose, all changes hav
   CHECK(answer.revision == 2);
   CHECK(std::get<kv::RangeAnswer>(answer.transaction.answers.at(0).what).keys.at(0).value == "2");
   CHECK(events.empty());
+}
+
+TEST_CASE_FIXTURE(KeysFixture, "transaction: one that only reads is answered without the log") {
+  put("a", "1");
+  put("b", "2");
+  const Compare fresh{{"a", ""}, Compare::Target::kVersion, Compare::Relation::kEqual, 1, ""};
+  const Transaction reads{.compares = {fresh},
+                          .success = {{RangeRequest{.range = {"a", "c"}, .revision = 1}}},
+                          .failure = {{RangeRequest{.range = {"a", ""}, .revision = 9}}}};
+  KeysAnswer answer = store.read(reads);
+  CHECK(answer.revision == 2);
+  CHECK(answer.transaction.succeeded);
+  CHECK(std::get<kv::RangeAnswer>(answer.transaction.answers.at(0).what).keys ==
+        std::vector<KeyValue>{{"a", "1", 1, 1, 1, 0}});
+  put("a", "3");
+  CHECK(store.read(reads).error == KeyError::kFutureRevision);
+  CHECK(store.read({.success = {{RangeRequest{}}}}).error == KeyError::kEmptyKey);
 }
 
 TEST_CASE_FIXTURE(KeysFixture, "transaction: every comparison") {

@@ -7,13 +7,11 @@
 
 namespace {
 
+using kv::kAllKeys;
 using kv::KeysFixture;
 using kv::KeyValue;
 using kv::Operation;
 using kv::PutRequest;
-
-const std::string kNoEnd(1, '\0');
-const kv::KeyRange kAll{kNoEnd, kNoEnd};
 
 // Both APIs' changes at random, against a map of keys that is kept for every revision.
 class Model {
@@ -28,7 +26,7 @@ class Model {
       REQUIRE(states_.back() == now_in_store());
     }
     for (std::uint64_t revision = 1; revision < states_.size(); ++revision) {
-      const auto past = std::get<kv::RangeAnswer>(f_.store.range({.range = kAll, .revision = revision}));
+      const auto past = std::get<kv::RangeAnswer>(f_.store.range({.range = kAllKeys, .revision = revision}));
       CAPTURE(revision);
       REQUIRE(past.keys == states_[revision]);
       REQUIRE(past.count == states_[revision].size());
@@ -38,7 +36,9 @@ class Model {
   kv::Store& store() { return f_.store; }
 
  private:
-  std::vector<KeyValue> now_in_store() const { return std::get<kv::RangeAnswer>(f_.store.range({.range = kAll})).keys; }
+  std::vector<KeyValue> now_in_store() const {
+    return std::get<kv::RangeAnswer>(f_.store.range({.range = kAllKeys})).keys;
+  }
   std::string key() {
     static const std::vector<std::string> kKeys{"/a", "/a/b", "/a/b/c", "/a-b", "a", "/a/", "/x/y", "/x", "/_h/k"};
     return kKeys[random_.below(kKeys.size())];

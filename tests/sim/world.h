@@ -47,7 +47,6 @@ class World {
   }
   std::uint64_t steps() const { return steps_; }
 
-  bool traces() const { return trace_; }
   void trace(const std::string& text) const;
 
  private:
