@@ -179,7 +179,7 @@ test_a_damaged_blob_is_refused() {
   local blob
   # The largest one is the layer of random bytes.
   blob=$(find "$TMP/registry" -path '*/blobs/*' -name data -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
-  printf 'x' | dd of="$blob" bs=1 seek=700000 conv=notrunc status=none
+  flip_byte "$blob" 700000
   expect_match "$(expect_fail 1 container fetch --quiet "$REGISTRY/test/app" 2>&1)" 'does not match this digest'
   # The other layer may be there already, or a part of it: the next fetch needs it.
   expect_eq "$(container images --json)" "[]" images
@@ -243,7 +243,7 @@ test_a_damaged_part_is_fetched_anew() {
   local victim=$PID part
   wait_until 20 parts_have_bytes
   stop_daemon "$victim" KILL
-  for part in "$TMP/store/tmp"/blob-*.part; do printf 'xx' | dd of="$part" bs=1 seek=100 conv=notrunc status=none; done
+  for part in "$TMP/store/tmp"/blob-*.part; do flip_byte "$part" 100; done
   container fetch "$REGISTRY/test/app"
   cmp "$TMP/data/random" "$(layers_of "$REGISTRY/test/app:latest" | tail -n 1)/data/random"
 }

@@ -22,13 +22,6 @@ check() { applet kvctl check --data-dir "$TMP/data"; }
 # The checksums and times of all files.
 state_of_files() { (cd "$TMP/data" && find . -type f -printf '%p %T@ ' -exec sha256sum {} \;); }
 
-flip() { # FILE OFFSET
-  local byte
-  byte=$(od -An -tu1 -j "$2" -N1 "$1")
-  # shellcheck disable=SC2059 # the byte as an escape
-  printf "\\x$(printf %02x $((byte ^ 8)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
-
 test_whole_data_after_a_stop_and_after_a_kill() {
   local signal before
   for signal in TERM KILL; do
@@ -58,23 +51,23 @@ test_flipped_bits() {
   make_data TERM
   local first
   first=$(head -1 <<<"$LOG")
-  flip "$first" 200
+  flip_byte "$first" 200
   expect_match "$(expect_fail 1 check)" "^wal/${first##*/} at [0-9]+: a damaged frame, the next whole one is at [0-9]+\$"
-  flip "$first" 200
-  flip "$first" 17
+  flip_byte "$first" 200
+  flip_byte "$first" 17
   expect_match "$(expect_fail 1 check)" "^wal/${first##*/}: its header is damaged\$"
-  flip "$first" 17
+  flip_byte "$first" 17
   local at
   at=$(grep -abo xxxxxxxxxx "$TMP/data/store.db" | sed -n '1s/:.*//p')
-  flip "$TMP/data/store.db" $((at + 5))
+  flip_byte "$TMP/data/store.db" $((at + 5))
   expect_match "$(expect_fail 1 check)" '^store.db: the (node "/1/large/[0-9]+"|event [0-9]+) is damaged$'
   # A start refuses it as well.
   expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "http://127.0.0.1:$(free_port)" 2>&1)" \
     'store.db: the .* is damaged; there is no other member to get the data from'
-  flip "$TMP/data/store.db" $((at + 5))
-  flip "$TMP/data/store.db" 3
+  flip_byte "$TMP/data/store.db" $((at + 5))
+  flip_byte "$TMP/data/store.db" 3
   expect_match "$(expect_fail 1 check)" '^store.db: .*not a database'
-  flip "$TMP/data/store.db" 3
+  flip_byte "$TMP/data/store.db" 3
   expect_match "$(check)" 'nothing is wrong'
 }
 
@@ -90,7 +83,7 @@ test_flipped_bits_in_the_databases_log() {
   done
   stop_daemon "$PID" KILL
   expect_match "$(check)" 'nothing is wrong'
-  flip "$TMP/data/store.db-wal" 80
+  flip_byte "$TMP/data/store.db-wal" 80
   expect_match "$(expect_fail 1 check)" 'store.db-wal at 32: a damaged frame'
 }
 

@@ -176,7 +176,7 @@ test_a_lost_disk_is_replaced_by_a_new_member() {
 }
 
 # damage NAME: a byte of the log's first frames, with whole ones behind it. The member must be down.
-damage() { printf x | dd of="$TMP/$1/data/wal/0000000000000001.wal" bs=1 seek=110 conv=notrunc status=none; }
+damage() { flip_byte "$TMP/$1/data/wal/0000000000000001.wal" 110; }
 
 test_a_damaged_log_is_replaced_by_one_command() {
   start_cluster a b c

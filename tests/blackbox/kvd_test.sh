@@ -264,7 +264,7 @@ test_damaged_data_is_refused_by_name() {
     '0000000000000001.wal: its header is damaged'
   rm -r "$TMP/data/wal"
   cp -r "$TMP/wal" "$TMP/data/wal"
-  printf x | dd of="$TMP/data/wal/0000000000000001.wal" bs=1 seek=110 conv=notrunc status=none
+  flip_byte "$TMP/data/wal/0000000000000001.wal" 110
   expect_match "$(expect_fail 1 applet kvd --data-dir "$TMP/data" --listen-client-urls "$URL" 2>&1)" \
     '0000000000000001.wal at [0-9]+: the frame there is damaged.*; there is no other member to get the data from'
   rm -r "$TMP/data/wal"

@@ -94,7 +94,7 @@ test_trouble_is_named() {
 
 test_damaged_table_is_refused() {
   make_machine
-  printf 'X' | dd of="$M/dev/vda" bs=1 seek=1100 conv=notrunc status=none
+  flip_byte "$M/dev/vda" 1100
   local text
   text=$(expect_fail 1 status 2>&1)
   expect_match "$text" 'updaterctl: read partition table of /dev/vda: the entries. checksum is wrong'

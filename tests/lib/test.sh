@@ -11,7 +11,8 @@
 # failure, a timeout or Ctrl-C. So a test needs no clean-up of its own for processes and files, but does for mounts,
 # network namespaces and loop devices.
 #
-# Verbs: fail, skip, expect_eq, expect_match, expect_fail, wait_until, applet, start_daemon, stop_daemon, free_port.
+# Verbs: fail, skip, expect_eq, expect_match, expect_fail, wait_until, applet, start_daemon, stop_daemon, free_port,
+# flip_byte.
 # Variables: $TMP, $PID (last started daemon), $ROOT (the checkout), $CLUSTERCTL (the binary).
 # Exit status of a file's run: 0 all passed or skipped, 1 one failed, 2 wrong usage.
 # shellcheck shell=bash
@@ -102,6 +103,15 @@ free_port() {
       return
     fi
   done
+}
+
+# flip_byte FILE OFFSET: damages the file there, whatever the byte was; a second time mends it.
+flip_byte() {
+  local byte
+  byte=$(od -An -tu1 -j "$2" -N1 "$1")
+  [[ $byte ]] || fail "$1 has no byte $2"
+  # shellcheck disable=SC2059 # the byte as an escape
+  printf "\\x$(printf %02x $((byte ^ 8)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 # --- the machinery -----------------------------------------------------------------------------------------------

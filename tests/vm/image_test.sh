@@ -114,7 +114,7 @@ vm_state() {
 
 # One bit of PID 1's program, in a copy of the disk, while no machine runs.
 test_a_flipped_bit_in_the_root_does_not_boot_as_healthy() {
-  local image bad=$VM_DIR/bad root offset byte
+  local image bad=$VM_DIR/bad root offset
   image=$(vm_image)
   # One machine at a time.
   ! qemu_running "$VM_DIR" || qemu_stop "$VM_DIR" 120 || true
@@ -125,10 +125,7 @@ test_a_flipped_bit_in_the_root_does_not_boot_as_healthy() {
     awk -F'[|:.]+' '/^ *0:/ {gsub(/ /, ""); print $5; exit}')
   [[ $offset =~ ^[0-9]+$ ]] || fail "where is /usr/lib/systemd/systemd on the disk? $offset"
   # Past the ELF header, in the first block.
-  offset=$((root + offset + 3000))
-  byte=$(od -An -tu1 -j "$offset" -N 1 "$bad/tampered.raw")
-  # shellcheck disable=SC2059 # the format is the byte
-  printf "\\x$(printf %x $((byte ^ 1)))" | dd of="$bad/tampered.raw" bs=1 seek="$offset" conv=notrunc status=none
+  flip_byte "$bad/tampered.raw" $((root + offset + 3000))
   qemu_create "$bad" "$bad/tampered.raw" 10G
   vm_outlive qemu_start "$bad" 2048 2
   wait_until "$(vm_boot_seconds)" grep -aqE 'verity.*corrupt' "$bad/console.log"
