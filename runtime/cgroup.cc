@@ -18,6 +18,7 @@ namespace runtime {
 namespace {
 
 constexpr const char* kSlice = "machine.slice";
+constexpr std::uint64_t kCpuPeriod = 100000;  // microseconds; the kernel's default
 
 void write_knob(const std::string& directory, const std::string& knob, const std::string& value) {
   base::write_knob_at(base::open_directory(directory), knob, value);
@@ -94,7 +95,8 @@ void Cgroup::set_limits(const Resources& resources) const {
     set("memory", "memory.swap.max", std::to_string(*resources.memory_swap_max));
   }
   if (resources.cpu_quota) {
-    set("cpu", "cpu.max", std::to_string(*resources.cpu_quota) + " " + std::to_string(resources.cpu_period));
+    set("cpu", "cpu.max",
+        std::to_string(*resources.cpu_quota) + " " + std::to_string(resources.cpu_period.value_or(kCpuPeriod)));
   }
   if (resources.cpu_weight) set("cpu", "cpu.weight", std::to_string(*resources.cpu_weight));
   if (resources.pids_max) set("pids", "pids.max", std::to_string(*resources.pids_max));

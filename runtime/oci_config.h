@@ -15,7 +15,6 @@ inline constexpr std::string_view kOciVersion = "1.2.0";
 struct OciContainer {
   ContainerSpec spec;
   std::string cgroups_path;  // as given: absolute or relative, below the cgroup mount; "" when not given
-  base::Json annotations = base::Json::object();
 };
 
 // `bundle`: the absolute path of the bundle, for root.path and relative sources. Throws base::Error.
@@ -26,8 +25,5 @@ Process parse_oci_process(const base::Json& process);
 
 // What `spec` writes: the containers of `container run`, as a configuration.
 base::Json default_oci_config();
-
-// cgroup v1 cpu.shares (2..262144) as cpu.weight (1..10000), so that 1024 is 100 (crun(1), CGROUP V2).
-std::uint64_t cpu_weight_of_shares(std::uint64_t shares);
 
 }  // namespace runtime

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "runtime/cgroup.h"
+#include "runtime/oci_resources.h"
 
 namespace runtime {
 namespace {

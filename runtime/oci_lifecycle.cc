@@ -106,7 +106,7 @@ Launched create_container(StateStore& store, const std::string& id, const std::s
   state.namespaces.ipc |= !container.spec.namespaces.ipc_path.empty();
   state.namespaces.uts |= !container.spec.namespaces.uts_path.empty();
   state.namespaces.pid |= !container.spec.namespaces.pid_path.empty();
-  state.annotations = container.annotations;
+  state.annotations = container.spec.annotations;
   state.cgroup = plan.path;
   base::Fd lock = store.create(state);
   try {

@@ -22,6 +22,10 @@ bool says_nothing(const base::Json& value) {
 
 }  // namespace
 
+void refuse(const std::string& path, const std::string& reason) {
+  throw base::Error("config.json", path, reason);
+}
+
 ObjectReader::ObjectReader(const base::Json& json, std::string path) : json_(&json), path_(std::move(path)) {
   if (!json.is_object()) wrong_type(path_, "an object");
 }

@@ -11,6 +11,9 @@
 
 namespace runtime {
 
+// An Error about this member of config.json.
+[[noreturn]] void refuse(const std::string& path, const std::string& reason);
+
 class ObjectReader {
  public:
   // `path` for messages: "linux.resources". Throws base::Error when `json` is no object.

@@ -5,12 +5,16 @@
 #include <sys/resource.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "runtime/capabilities.h"
+#include "runtime/hooks.h"
 #include "runtime/mount_api.h"
+#include "runtime/resources.h"
 #include "runtime/seccomp_filter.h"
 
 namespace runtime {
@@ -30,21 +34,61 @@ struct Namespaces {
   bool ipc = true;
   bool uts = true;
   bool cgroup = true;
+  bool time = false;
   // Existing ones to join instead (paths on the host).
   std::string network_path = {};
   std::string ipc_path = {};
   std::string uts_path = {};
   std::string pid_path = {};
+  std::string user_path = {};
+  std::string mount_path = {};
+  std::string cgroup_path = {};
+  std::string time_path = {};
+};
+
+// An id-mapped mount of its own mapping (mount_setattr(2)).
+struct MountIdMap {
+  bool recursive = false;
+  std::vector<IdMapping> uids = {};  // empty, both: the container's user namespace
+  std::vector<IdMapping> gids = {};
 };
 
 struct Mount {
-  std::string destination;                      // absolute, in the container
-  std::string type;                             // "bind", "proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup"
-  std::string source = {};                      // of a bind: absolute path on the host
+  std::string destination;  // absolute, in the container
+  std::string type;         // "bind", or a file system's: "proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", …
+  std::string source = {};  // of a bind: absolute path on the host
   std::vector<MountParameter> parameters = {};  // of the file system
   std::uint64_t attributes = 0;                 // MOUNT_ATTR_* to set
-  bool recursive = false;                       // of a bind: with the mounts below, and attributes on all of them
-  bool id_mapped = false;                       // of a bind: owners shifted like the container's
+  std::uint64_t cleared = 0;                    // MOUNT_ATTR_* to clear (a bind keeps its source's others)
+  std::uint64_t recursive_attributes = 0;       // the same on the mounts below, too ("rro", "rnoexec", …)
+  std::uint64_t recursive_cleared = 0;
+  std::uint64_t propagation = 0;  // MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, perhaps MS_REC; 0: private
+  bool recursive = false;         // of a bind: with the mounts below, and attributes on all of them
+  bool id_mapped = false;         // of a bind: owners shifted like the container's
+  std::optional<MountIdMap> id_map = {};
+  bool copy_up = false;            // of a tmpfs: filled with what is at the destination ("tmpcopyup")
+  bool follow_destination = true;  // false: a link at the destination is an error ("dest-nofollow")
+  bool follow_source = true;       // false: a link as the source is bound itself ("src-nofollow")
+};
+
+// A device node in /dev (linux.devices).
+struct DeviceNode {
+  std::string path;  // absolute, in the container
+  char type = 'c';   // 'c', 'b', 'p'
+  std::uint32_t major = 0;
+  std::uint32_t minor = 0;
+  std::uint32_t mode = 0666;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+// sched_setattr(2).
+struct Scheduler {
+  int policy = 0;  // SCHED_*
+  int nice = 0;
+  std::uint32_t priority = 0;
+  std::uint64_t flags = 0;
+  std::uint64_t runtime = 0, deadline = 0, period = 0;  // nanoseconds
 };
 
 // Either layers (an overlay is made of them) or a directory that is used as it stands.
@@ -72,19 +116,23 @@ struct Process {
   std::optional<int> oom_score_adjustment = {};
   std::optional<unsigned> file_mode_mask = {};
   bool no_new_privileges = true;
-  BpfProgram seccomp = {};  // empty: no filter
+  BpfProgram seccomp = {};          // empty: no filter
+  std::uint64_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_*
+
+  bool terminal = false;                                  // a pty in the container, its other end sent away
+  std::uint16_t terminal_rows = 0, terminal_columns = 0;  // 0: as they are
+  unsigned preserved_files = 0;                           // descriptors from 3 on that the application gets
+  std::optional<Scheduler> scheduler = {};
+  std::optional<int> io_priority = {};            // ioprio_set(2)'s value: class << 13 | data
+  std::string cpus_before = {}, cpus_after = {};  // of execCPUAffinity: until and from the execve on; lists as "0-3"
+  std::string apparmor_profile = {};
+  std::string selinux_label = {};
 };
 
-// Limits of the cgroup. A limit whose controller is missing is an error, never ignored.
-struct Resources {
-  std::optional<std::uint64_t> memory_max = {};       // bytes
-  std::optional<std::uint64_t> memory_swap_max = {};  // bytes of swap alone
-  std::optional<std::uint64_t> memory_low = {};       // bytes
-  std::optional<std::uint64_t> cpu_quota = {};        // microseconds in each period
-  std::uint64_t cpu_period = 100000;                  // microseconds
-  std::optional<std::uint64_t> cpu_weight = {};       // 1..10000
-  std::optional<std::uint64_t> pids_max = {};
-  bool any() const { return memory_max || memory_swap_max || memory_low || cpu_quota || cpu_weight || pids_max; }
+// Who answers the calls that a filter with SCMP_ACT_NOTIFY reports (seccomp_unotify(2)).
+struct SeccompListener {
+  std::string path;  // a unix socket; "" for none
+  std::string metadata = {};
 };
 
 // What the container's own network namespace gets: always "lo"; eth0 when there is an address.
@@ -107,6 +155,16 @@ struct ContainerSpec {
   std::vector<IdMapping> gid_map = {};
   Resources resources;
   NetworkInterface network;
+  Hooks hooks;
+  std::string domain_name = {};
+  std::map<std::string, std::string> sysctls = {};       // "net.ipv4.ip_forward": "1"
+  std::vector<DeviceNode> devices = {};                  // beside the standard ones
+  std::uint64_t root_propagation = 0;                    // MS_* with MS_REC; 0: private
+  std::map<std::string, std::string> time_offsets = {};  // "monotonic": "<seconds> <nanoseconds>" (time_namespaces(7))
+  std::optional<std::uint64_t> personality = {};
+  SeccompListener seccomp_listener;
+  std::string mount_label = {};  // SELinux
+  base::Json annotations = base::Json::object();
   bool die_with_parent = true;  // SIGKILL for the container when its supervisor dies
 };
 

@@ -65,8 +65,20 @@ build_step() {
   fi
 }
 
-# The rooms whose tests run in a tier: threads are in these two alone.
-rooms_of() { if [[ $1 == tsan ]]; then echo base kv; else echo "${ROOMS[@]}"; fi; }
+# The rooms whose tests run in a tier: threads are in these two alone. Where each pattern names a room ("kv/"), those only.
+rooms_of() {
+  local -a all=("${ROOMS[@]}") named=()
+  local room pattern
+  [[ $1 != tsan ]] || all=(base kv)
+  for pattern in "${patterns[@]}"; do
+    for room in "${all[@]}"; do
+      [[ "$1/$room/" != *"$pattern" ]] || { named+=("$room") && continue 2; }
+    done
+    echo "${all[@]}"
+    return
+  done
+  if ((${#named[@]} > 0)); then echo "${named[@]}"; else echo "${all[@]}"; fi
+}
 
 # build_tests PRESET: all test programs of it. -k 0: what can be built is, so that the other rooms' tests run.
 build_tests() {
@@ -97,7 +109,7 @@ unit_tier() {
     if ((${#patterns[@]} > 0)); then
       local pattern
       for pattern in "${patterns[@]}"; do
-        [[ "$tier/$room" == *"$pattern"* ]] || arguments+=("--test-case=*${pattern#*: }*")
+        [[ "$tier/$room/" == *"$pattern"* ]] || arguments+=("--test-case=*${pattern#*: }*")
       done
       # Several filters are one, with commas, in doctest.
       ((${#arguments[@]} < ${#patterns[@]})) && arguments=()
