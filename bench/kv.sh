@@ -6,7 +6,7 @@
 #
 #   --quick       three runs of one second, 100,000 keys; otherwise five of three seconds, 1,000,000 keys
 #   --members N   so many members of each (1; 3): the load goes to the leader
-#   --only FIGURE these alone: put get memory watch start
+#   --only FIGURE these alone: put get hey memory watch start
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,18 +17,18 @@ while (($# > 0)); do
     --quick) quick=yes runs=3 seconds=1 keys=100000 ;;
     --members) members=$2 && shift ;;
     --only) figures+=("$2") && shift ;;
-    *) echo "kv.sh: unknown option '$1' (allowed: --quick, --members N, --only put|get|memory|watch|start)" >&2 && exit 2 ;;
+    *) echo "kv.sh: unknown option '$1' (allowed: --quick, --members N, --only put|get|hey|memory|watch|start)" >&2 && exit 2 ;;
   esac
   shift
 done
 [[ $members == [135] ]] || { echo "kv.sh: --members '$members': 1, 3 or 5" >&2 && exit 2; }
-((${#figures[@]} > 0)) || figures=(put get memory watch start)
+((${#figures[@]} > 0)) || figures=(put get hey memory watch start)
 
 binary=$PWD/out/clusterctl
 load=$PWD/out/release/kv_load
 etcd35=${ETCD35:-$(command -v etcd || true)}
 [[ -x $binary ]] || { echo "no out/clusterctl: ./dev build makes it" >&2 && exit 1; }
-command -v wrk >/dev/null || { echo "wrk is missing: the SDK has it" >&2 && exit 1; }
+for tool in wrk hey; do [[ -x $(command -v "$tool") ]] || { echo "$tool is missing: the SDK has it" >&2 && exit 1; }; done
 ninja -C out/release kv_load >&2
 tools/oracle.sh ensure >&2
 declare -A program=([etcd34]=$(tools/oracle.sh path)/etcd [kvd]=$binary) title=([kvd]=kvd)
@@ -135,6 +135,16 @@ load() {
   echo "$figure ${title[$server]}: $(tail -n 2 "$work/results" | awk '{ printf "%s  ", $3 }')" >&2
 }
 
+# load_by_hey FIGURE SERVER HEY-OPTION…: the same by another generator, which writes one key again and again.
+load_by_hey() {
+  local figure=$1 server=$2
+  hey -z "${seconds}s" -c 64 "${@:3}" "http://127.0.0.1:${port[$server]}/v2/keys/read" >"$work/hey"
+  # Nothing but the answers that are wanted: their distribution has one line.
+  [[ $(sed -n '/Status code distribution/,/^$/p' "$work/hey") =~ ^[^[]*\[20[01]\][^[]*$ && $(cat "$work/hey") != *'Error distribution'* ]] || { cat "$work/hey" >&2 && exit 1; }
+  note "$figure" "$server" "$(sed -n 's/^ *Requests\/sec:[ \t]*//p' "$work/hey")"
+  echo "$figure ${title[$server]}: $(tail -n 1 "$work/results")" >&2
+}
+
 wants() { [[ " ${figures[*]} " == *" $1 "* ]]; }
 
 measure_load() {
@@ -152,6 +162,10 @@ measure_load() {
       if wants get; then
         load get "$server" 64 /v2/keys/read
         load quorum "$server" 64 '/v2/keys/read?quorum=true'
+      fi
+      if wants hey; then
+        load_by_hey hey-put "$server" -m PUT -T application/x-www-form-urlencoded -d value=an-address
+        load_by_hey hey-get "$server"
       fi
     done
   done
@@ -223,7 +237,7 @@ row() {
 }
 
 : >"$work/results"
-if wants put || wants get || wants memory; then measure_load; fi
+if wants put || wants get || wants hey || wants memory; then measure_load; fi
 if wants watch; then measure_watches; fi
 if wants start; then measure_start; fi
 
@@ -239,6 +253,8 @@ row put64-p99 'PUT, 64 clients, 99th percentile' ms '≤0.5'
 row put256 'PUT, 256 clients' '' '≥2'
 row get 'GET, 64 clients' '' '≥2'
 row quorum 'quorum GET, 64 clients' '' '≥2'
+row hey-put 'PUT of one key, 64 clients, by hey' '' '≥2'
+row hey-get 'GET, 64 clients, by hey' '' '≥2'
 row empty 'memory, empty' MB "<$((20 * members))"
 row loaded 'memory under that load, at most' MB '≤0.6'
 row idle 'memory for 10,000 idle watches' MB '<40'
