@@ -18,12 +18,4 @@ struct InitFiles {
 // Never returns: the application runs, or the reason went to the parent and the process is gone.
 [[noreturn]] void container_main(const ContainerSpec& spec, Channel channel, InitFiles files);
 
-// The last steps, also for a process that joins a running container: user, working directory, capabilities, filter,
-// execve. `channel` must be close-on-exec; failures are sent over it. The process must already be in the container's
-// root directory, and resource limits are the parent's to set (raising one needs the host's privilege).
-[[noreturn]] void execute_process(const Process& process, Channel& channel, bool die_with_parent);
-
-// Sends `error` as a kError message and ends the process.
-[[noreturn]] void report_and_exit(Channel& channel, int code, const std::string& text);
-
 }  // namespace runtime

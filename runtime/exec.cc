@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "runtime/cgroup.h"
 #include "runtime/channel.h"
-#include "runtime/container_init.h"
+#include "runtime/execute_process.h"
 #include "runtime/launch.h"
 #include "runtime/supervisor.h"
 

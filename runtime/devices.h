@@ -1,0 +1,18 @@
+#pragma once
+// The nodes of a container's /dev. Where there is a user namespace mknod(2) is not allowed, so the standard ones are
+// the host's own, bound.
+
+#include "base/fd.h"
+#include "runtime/spec.h"
+
+namespace runtime {
+
+// /dev/NAME of the host, opened O_PATH and seen to be a character device ("null": that one, since it also masks files;
+// CVE-2025-31133). Throws base::Error.
+base::Fd host_device(const char* name);
+
+// Puts the standard nodes and links into the container's /dev, when that is a file system of its own: never into the
+// image's directory, and never into a bind of the host's. REQUIRES: the host's root is still there.
+void make_devices(const ContainerSpec& spec, const base::Fd& root);
+
+}  // namespace runtime

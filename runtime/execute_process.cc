@@ -1,0 +1,160 @@
+// Limits and working directory are set before privileges go; the filter comes last, since it denies most of the steps.
+
+#include "runtime/execute_process.h"
+
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "runtime/mount_api.h"
+#include "runtime/user_spec.h"
+
+namespace runtime {
+namespace {
+
+// Keyrings are not namespaced: ours must not be the container's. Kernels without keyrings say ENOSYS.
+void leave_keyring() {
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS && errno != EPERM) {
+    base::throw_errno("make a session keyring");
+  }
+}
+
+ResolvedUser look_up_user(const Process& process) {
+  base::Fd root = base::open_file("/", O_PATH | O_DIRECTORY);
+  auto read = [&](const char* path) -> std::string {
+    base::Fd file = find_below(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, Links::kFollow);
+    struct stat status = {};
+    if (!file || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+    return base::read_all(file, 1024 * 1024);
+  };
+  return resolve_user(process.user, read("/etc/passwd"), read("/etc/group"));
+}
+
+void become_user(const Process& process, const ResolvedUser& user) {
+  std::vector<gid_t> groups(user.groups.begin(), user.groups.end());
+  groups.insert(groups.end(), process.additional_groups.begin(), process.additional_groups.end());
+  base::check(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities over the change of user");
+  base::check(setgroups(groups.size(), groups.data()), "set groups");
+  base::check(setresgid(user.gid, user.gid, user.gid), "become group", std::to_string(user.gid));
+  base::check(setresuid(user.uid, user.uid, user.uid), "become user", std::to_string(user.uid));
+  base::check(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0), "set keep-capabilities");
+}
+
+// Pipes for our output, so that /dev/stdout can be opened by a user other than root. Files and terminals keep their
+// owner.
+void give_output(const ResolvedUser& user) {
+  for (int number : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat status = {};
+    if (fstat(number, &status) < 0 || !S_ISFIFO(status.st_mode) || status.st_uid == user.uid) continue;
+    // Somebody else's pipe (exec's): then it stays as it is.
+    if (fchown(number, user.uid, static_cast<gid_t>(-1)) < 0 && errno != EPERM && errno != EINVAL) {
+      base::throw_errno("give the output to user", std::to_string(user.uid));
+    }
+  }
+}
+
+// A working directory outside of the root would show as "(unreachable)…" (CVE-2024-21626).
+void enter_working_directory(const Process& process) {
+  base::check(chdir(process.working_directory.c_str()), "enter the working directory", process.working_directory);
+  std::array<char, 4097> buffer = {};
+  if (syscall(SYS_getcwd, buffer.data(), buffer.size()) < 0) {
+    base::throw_errno("check the working directory", process.working_directory);
+  }
+  if (buffer[0] != '/') {
+    throw base::Error("enter the working directory", process.working_directory, "it is outside of the container");
+  }
+}
+
+std::string value_of(const std::vector<std::string>& environment, std::string_view name) {
+  for (auto entry = environment.rbegin(); entry != environment.rend(); ++entry) {
+    if (entry->size() > name.size() && entry->starts_with(name) && (*entry)[name.size()] == '=') {
+      return entry->substr(name.size() + 1);
+    }
+  }
+  return "";
+}
+
+// Every way that execvp(3) would try; "" when none is executable, with errno set to the best reason.
+int try_execute(const std::vector<std::string>& candidates, char* const* arguments, char* const* environment) {
+  int reason = ENOENT;
+  for (const std::string& path : candidates) {
+    execve(path.c_str(), arguments, environment);
+    if (errno == ENOENT || errno == ENOTDIR) continue;
+    reason = errno;
+    if (errno != EACCES) break;
+  }
+  return reason;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (const std::string& text : texts) result.push_back(const_cast<char*>(text.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+[[noreturn]] void execute(const Process& process, const ResolvedUser& user, Channel& channel) {
+  std::vector<std::string> environment = process.environment;
+  if (value_of(environment, "HOME").empty()) environment.push_back("HOME=" + user.home);
+  const std::string& program = process.arguments.front();
+  std::vector<std::string> candidates;
+  if (program.find('/') != std::string::npos) {
+    candidates.push_back(program);
+  } else {
+    for (const std::string& directory : base::split(value_of(environment, "PATH"), ':')) {
+      candidates.push_back((directory.empty() ? "." : directory) + "/" + program);
+    }
+  }
+  std::vector<char*> argument_pointers = pointers(process.arguments);
+  std::vector<char*> environment_pointers = pointers(environment);
+  int reason = try_execute(candidates, argument_pointers.data(), environment_pointers.data());
+  report_and_exit(channel, reason == ENOENT ? 127 : 126, base::Error("execute", program, reason).what());
+}
+
+}  // namespace
+
+void kill_when_parent_dies() {
+  base::check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "set the parent-death signal");
+}
+
+void report_and_exit(Channel& channel, int code, const std::string& text) {
+  try {
+    channel.send(kError, code, text);
+  } catch (const base::Error&) {
+    // Nobody listens any more.
+  }
+  _exit(code);
+}
+
+void execute_process(const Process& process, Channel& channel, bool die_with_parent) {
+  ResolvedUser user = look_up_user(process);
+  leave_keyring();
+  if (process.file_mode_mask) umask(*process.file_mode_mask);
+  // Without no_new_privs the filter needs CAP_SYS_ADMIN, so it comes while we still have it.
+  if (!process.no_new_privileges) install_seccomp(process.seccomp);
+  give_output(user);
+  limit_bounding_set(process.capabilities.bounding);
+  become_user(process, user);
+  enter_working_directory(process);
+  apply_capabilities(process.capabilities);
+  if (die_with_parent) kill_when_parent_dies();
+  base::check(syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC), "close files");
+  if (process.no_new_privileges) {
+    base::check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
+    install_seccomp(process.seccomp);
+  }
+  execute(process, user, channel);
+}
+
+}  // namespace runtime

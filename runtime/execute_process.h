@@ -1,0 +1,22 @@
+#pragma once
+// The last steps before a program runs in a container, for its first process and for those that join later: user,
+// working directory, capabilities, filter, execve(2).
+
+#include <string>
+
+#include "runtime/channel.h"
+#include "runtime/spec.h"
+
+namespace runtime {
+
+// Never returns. `channel` must be close-on-exec; failures are sent over it. The process must already be in the
+// container's root directory, and resource limits are the parent's to set (raising one needs the host's privilege).
+[[noreturn]] void execute_process(const Process& process, Channel& channel, bool die_with_parent);
+
+// SIGKILL when the parent dies. A change of ids or capabilities clears it, so it is said again after each.
+void kill_when_parent_dies();
+
+// Sends `error` as a kError message and ends the process.
+[[noreturn]] void report_and_exit(Channel& channel, int code, const std::string& text);
+
+}  // namespace runtime
