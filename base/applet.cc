@@ -298,17 +298,20 @@ int run_applet(const Applet& applet, std::string_view program, std::span<const s
   }
 }
 
-int dispatch(const Applet& front, std::span<const Applet* const> applets, int argc, char** argv) {
+int dispatch(const Applet& (*make_front)(), std::span<const AppletTable> tables, int argc, char** argv) {
   const std::vector<std::string> words(argv, argv + argc);
   const auto find = [&](std::string_view name) -> const Applet* {
-    for (const Applet* applet : applets) {
-      if (applet->name == name || std::ranges::contains(applet->aliases, name)) return applet;
+    for (AppletTable table : tables) {
+      for (const Applet& applet : table()) {
+        if (applet.name == name || std::ranges::contains(applet.aliases, name)) return &applet;
+      }
     }
     return nullptr;
   };
-  const std::string called = words.empty() ? std::string(front.name) : words[0].substr(words[0].rfind('/') + 1);
+  const std::string called = words.empty() ? std::string() : words[0].substr(words[0].rfind('/') + 1);
   const std::span<const std::string> all(words);
   if (const Applet* applet = find(called)) return run_applet(*applet, called, all.subspan(1));
+  const Applet& front = make_front();
   if (words.size() > 1) {
     if (const Applet* applet = find(words[1])) return run_applet(*applet, words[1], all.subspan(2));
     if (words[1] == front.name) return run_applet(front, front.name, all.subspan(2));

@@ -79,9 +79,13 @@ struct Applet {
 // an unknown option or command), 1 for base::Error. --help, -h, help [COMMAND], --version are handled here.
 int run_applet(const Applet& applet, std::string_view program, std::span<const std::string> arguments);
 
+// A room's applets, made by the first call.
+using AppletTable = std::span<const Applet> (*)();
+
 // main() of a binary with many applets: argv[0]'s basename picks one by name or alias, else the first argument does.
-// `front` is the applet that the binary itself is (it answers its own name and everything that nothing else does).
-int dispatch(const Applet& front, std::span<const Applet* const> applets, int argc, char** argv);
+// Tables are asked in their order, and those behind the one that has the name are never made. `front` makes the
+// applet that the binary itself is (it answers its own name and everything that nothing else does).
+int dispatch(const Applet& (*front)(), std::span<const AppletTable> tables, int argc, char** argv);
 
 // The parser alone, for tests: throws UsageError. --help and --version leave Invocation::command "help" or "version".
 Invocation parse_invocation(const Applet& applet, std::string_view program, std::span<const std::string> arguments);

@@ -4,6 +4,5 @@
 
 int main(int argc, char** argv) {
   // clusterctl's own table is what is left when no other name was called, so it is not among those that are looked for.
-  const std::span<const base::Applet* const> all = clusterctl::all_applets();
-  return base::dispatch(clusterctl::front(), all.subspan(1), argc, argv);
+  return base::dispatch(clusterctl::front, clusterctl::tables(), argc, argv);
 }

@@ -1,6 +1,7 @@
 #include "clusterctl/registry.h"
 
 #include <algorithm>
+#include <array>
 
 #include "bootstrap/applets.h"
 #include "clusterctl/applets.h"
@@ -14,6 +15,12 @@ namespace clusterctl {
 
 const base::Applet& front() {
   return applets().front();
+}
+
+std::span<const base::AppletTable> tables() {
+  static constexpr std::array<base::AppletTable, 6> kTables = {
+      runtime::applets, kv::applets, sched::applets, discovery::applets, updater::applets, bootstrap::applets};
+  return kTables;
 }
 
 const std::vector<const base::Applet*>& all_applets() {
