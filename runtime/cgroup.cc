@@ -11,25 +11,30 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/systemd.h"
 #include "base/text.h"
 
 namespace runtime {
 namespace {
 
-constexpr const char* kSlice = "machine.slice";
-constexpr std::uint64_t kCpuPeriod = 100000;  // microseconds; the kernel's default
-
 void write_knob(const std::string& directory, const std::string& knob, const std::string& value) {
   base::write_knob_at(base::open_directory(directory), knob, value);
 }
 
-// Lets the children of `directory` use the controllers that it has itself. Which ones are missing is found out when a
-// limit is set, so that a machine without some (cgroup v1 holds them) still runs containers without limits.
-void enable_controllers(const std::string& directory) {
-  std::string available = base::read_file_if_exists(directory + "/cgroup.controllers").value_or("");
-  for (const std::string& name : base::split_words(available)) {
-    if (name != "cpu" && name != "memory" && name != "pids" && name != "io" && name != "cpuset") continue;
+// What is counted for every container. The others (cpuset, hugetlb, …) cost time at each start and are enabled by the
+// first limit that needs them.
+const std::vector<std::string> kCounting = {"cpu", "memory", "pids", "io"};
+
+}  // namespace
+
+void enable_controllers(const std::string& directory, const std::vector<std::string>& wanted) {
+  auto words = [&](const char* file) {
+    return base::split_words(base::read_file_if_exists(directory + "/" + file).value_or(""));
+  };
+  std::vector<std::string> available = words("cgroup.controllers");
+  std::vector<std::string> enabled = words("cgroup.subtree_control");
+  for (const std::string& name : wanted) {
+    if (std::ranges::find(available, name) == available.end()) continue;
+    if (std::ranges::find(enabled, name) != enabled.end()) continue;
     try {
       write_knob(directory, "cgroup.subtree_control", "+" + name);
     } catch (const base::Error&) {
@@ -38,7 +43,16 @@ void enable_controllers(const std::string& directory) {
   }
 }
 
-}  // namespace
+void enable_controllers_down_to(const std::string& path, const std::vector<std::string>& wanted) {
+  std::string directory = cgroup_mount();
+  if (directory.empty() || !path.starts_with(directory + "/")) return;
+  std::vector<std::string> parts = base::split(path.substr(directory.size()), '/');
+  std::erase(parts, "");
+  for (const std::string& part : parts) {
+    enable_controllers(directory, wanted);
+    directory += "/" + part;
+  }
+}
 
 std::string cgroup_mount_in(std::string_view mountinfo) {
   std::string found;
@@ -59,47 +73,20 @@ Cgroup Cgroup::create(const std::string& mount, const std::string& path) {
   if (path != mount && !path.starts_with(mount + "/")) {
     throw base::Error("make cgroup", path, "not below " + mount);
   }
-  enable_controllers(mount);
+  enable_controllers(mount, kCounting);
   std::string directory = mount;
   std::vector<std::string> parts = base::split(path.substr(mount.size()), '/');
   std::erase(parts, "");
   for (std::size_t i = 0; i < parts.size(); i++) {
     directory += "/" + parts[i];
     base::make_directories(directory);
-    if (i + 1 < parts.size()) enable_controllers(directory);
+    if (i + 1 < parts.size()) enable_controllers(directory, kCounting);
   }
   return Cgroup(directory);
 }
 
 bool Cgroup::exists() const {
   return !path_.empty() && base::exists(path_);
-}
-
-void Cgroup::set_limits(const Resources& resources) const {
-  std::vector<std::string> controllers =
-      base::split_words(base::read_file_if_exists(path_ + "/cgroup.controllers").value_or(""));
-  auto set = [&](const char* controller, const char* knob, const std::string& value) {
-    if (std::ranges::find(controllers, controller) == controllers.end()) {
-      throw base::Error("limit", knob,
-                        std::string("the cgroup v2 controller '") + controller + "' is not available in " + path_ +
-                            " (there are: " + (controllers.empty() ? "none" : base::join(controllers, " ")) + ")");
-    }
-    write_knob(path_, knob, value);
-  };
-  if (resources.memory_low) set("memory", "memory.low", std::to_string(*resources.memory_low));
-  if (resources.memory_max) {
-    set("memory", "memory.max", std::to_string(*resources.memory_max));
-    set("memory", "memory.oom.group", "1");
-  }
-  if (resources.memory_swap_max && base::exists(path_ + "/memory.swap.max")) {
-    set("memory", "memory.swap.max", std::to_string(*resources.memory_swap_max));
-  }
-  if (resources.cpu_quota) {
-    set("cpu", "cpu.max",
-        std::to_string(*resources.cpu_quota) + " " + std::to_string(resources.cpu_period.value_or(kCpuPeriod)));
-  }
-  if (resources.cpu_weight) set("cpu", "cpu.weight", std::to_string(*resources.cpu_weight));
-  if (resources.pids_max) set("pids", "pids.max", std::to_string(*resources.pids_max));
 }
 
 void Cgroup::add_process(int pid) const {
@@ -176,22 +163,24 @@ bool Cgroup::remove(int milliseconds) const {
   }
 }
 
-bool systemd_is_running() {
-  struct stat status = {};
-  return lstat("/run/systemd/system", &status) == 0 && S_ISDIR(status.st_mode);
+bool Cgroup::is_frozen() const {
+  return base::trim(read("cgroup.freeze").value_or("")) == "1";
 }
 
-Cgroup create_in_scope(const std::string& id, const std::string& description, int pid) {
-  std::string mount = cgroup_mount();
-  if (mount.empty()) throw base::Error("make a scope", id, "cgroup v2 is not mounted");
-  std::string scope = base::connect_systemd()->start_scope("container-" + id + ".scope", kSlice, description, {pid});
-  // A leaf of our own: systemd keeps the scope's own knobs, and a cgroup with processes cannot have controllers below.
-  std::string directory = mount + "/" + std::string(base::trim(scope)).substr(scope.starts_with('/') ? 1 : 0);
-  std::string leaf = directory + "/container";
-  base::make_directories(leaf);
-  write_knob(leaf, "cgroup.procs", std::to_string(pid));
-  enable_controllers(directory);
-  return Cgroup(leaf);
+void Cgroup::set_frozen(bool frozen, int milliseconds) const {
+  base::Fd directory = open();
+  base::Fd events = base::open_at(directory, "cgroup.events", O_RDONLY);
+  base::write_knob_at(directory, "cgroup.freeze", frozen ? "1" : "0");
+  std::string wanted = frozen ? "frozen 1" : "frozen 0";
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  for (;;) {
+    base::check(lseek(events.get(), 0, SEEK_SET), "read", "cgroup.events");
+    if (base::read_all(events).find(wanted) != std::string::npos) return;
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) throw base::Error(frozen ? "pause" : "resume", path_, "its processes did not follow");
+    pollfd wait = {.fd = events.get(), .events = POLLPRI, .revents = 0};
+    poll(&wait, 1, static_cast<int>(left.count()));
+  }
 }
 
 }  // namespace runtime

@@ -1,13 +1,13 @@
 #pragma once
-// cgroup v2 (Documentation/admin-guide/cgroup-v2.rst): one directory a container, made directly below the mount when
-// there is no systemd, else inside a scope that systemd delegates to us.
+// The files of one cgroup v2 directory (Documentation/admin-guide/cgroup-v2.rst). Where it lies: below the mount, made
+// by us, or inside a scope that systemd delegates to us (cgroup_scope.h).
 
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
-#include "runtime/spec.h"
+#include "runtime/resources.h"
 
 namespace runtime {
 
@@ -25,7 +25,8 @@ class Cgroup {
   const std::string& path() const { return path_; }
   bool exists() const;
 
-  // Throws an Error that names the missing controller for a limit which cannot be set.
+  // Throws an Error that names the missing controller for a limit which cannot be set. Device rules are not among them
+  // (device_filter.h).
   void set_limits(const Resources& resources) const;
 
   void add_process(int pid) const;
@@ -33,6 +34,10 @@ class Cgroup {
   std::vector<int> processes() const;  // of this directory and those below
   std::optional<std::string> read(const std::string& knob) const;
   bool out_of_memory_killed() const;  // memory.events: oom_kill above 0
+
+  bool is_frozen() const;  // was asked to be, by cgroup.freeze
+  // Returns when all of its processes have stopped, or go on. Throws when they do not within `milliseconds`.
+  void set_frozen(bool frozen, int milliseconds) const;
 
   void kill_all() const;  // cgroup.kill; no error when it is gone
   // Removes the directory and those below. False when processes are still there after `milliseconds`.
@@ -42,10 +47,10 @@ class Cgroup {
   std::string path_;
 };
 
-// True when systemd is this machine's init (sd_booted(3)).
-bool systemd_is_running();
-
-// Moves `pid` into a new scope container-<id>.scope and there into a cgroup of its own, and returns that.
-Cgroup create_in_scope(const std::string& id, const std::string& description, int pid);
+// Lets the children of `directory` use these controllers, as far as it has them itself. No error when that cannot be:
+// the limit that needs one names it.
+void enable_controllers(const std::string& directory, const std::vector<std::string>& wanted);
+// The same for each directory from the mount to the one above `path`.
+void enable_controllers_down_to(const std::string& path, const std::vector<std::string>& wanted);
 
 }  // namespace runtime

@@ -15,6 +15,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/cgroup_scope.h"
+#include "runtime/device_filter.h"
 #include "runtime/overlay.h"
 
 extern char** environ;
@@ -23,6 +25,24 @@ namespace runtime {
 namespace {
 
 constexpr const char* kCgroupParent = "clusteros";
+
+// The program for the container's cgroup; none when it has no device rules, or when they hold without one.
+base::Fd prepare_device_filter(const ContainerSpec& spec, const CgroupPlan& plan) {
+  if (spec.resources.devices.empty()) return {};
+  base::Fd filter;
+  if (plan.kind != CgroupPlan::Kind::kNone) filter = load_device_filter(spec.resources.devices);
+  if (filter) return filter;
+  Capabilities administrator = capability_by_name("CAP_SYS_ADMIN").value_or(0);
+  bool may_mount = !spec.namespaces.user && (spec.process.capabilities.bounding & administrator) != 0;
+  require_rules_hold_without_filter(spec.resources.devices, may_mount);
+  return {};
+}
+
+// Where there is no filter, no file system of the container has devices.
+ContainerSpec with_devices_forbidden(ContainerSpec spec) {
+  for (Mount& mount : spec.mounts) forbid_devices(mount);
+  return spec;
+}
 
 void make_private_mount_namespace() {
   base::check(unshare(CLONE_NEWNS), "make a mount namespace");
@@ -89,11 +109,11 @@ void set_process_limits(const Process& process, int pid) {
   }
 }
 
-base::Fd make_root(const ContainerSpec& spec, const base::Fd& user_namespace) {
+base::Fd make_root(const ContainerSpec& spec, const base::Fd& user_namespace, bool devices_filtered) {
   if (!spec.root.directory.empty()) {
     base::Fd tree = clone_tree(spec.root.directory, true);
     // The image's device nodes are no way to the host's devices.
-    change_attributes(tree, MOUNT_ATTR_NODEV, 0, false, spec.root.directory);
+    if (!devices_filtered) change_attributes(tree, MOUNT_ATTR_NODEV, 0, false, spec.root.directory);
     return tree;
   }
   return mount_overlay(spec.root, spec.namespaces.user ? &user_namespace : nullptr);
@@ -121,6 +141,11 @@ std::optional<StartError> reason_of_failure(Channel& channel) {
   return std::nullopt;
 }
 
+void limit(const ContainerSpec& spec, const Cgroup& cgroup, const base::Fd& device_filter) {
+  cgroup.set_limits(spec.resources);
+  if (device_filter) attach_device_filter(cgroup.open(), device_filter);
+}
+
 void kill_and_reap(const base::Fd& pid_fd, int pid) {
   syscall(SYS_pidfd_send_signal, pid_fd.get(), SIGKILL, nullptr, 0);
   while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
@@ -141,11 +166,16 @@ CgroupPlan plan_cgroup(const std::string& id, const std::string& description) {
   return plan;
 }
 
-Launched launch(const ContainerSpec& spec, const CgroupPlan& plan, InitFiles files,
+Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles files,
                 const std::function<void(int pid)>& connect_network) {
-  if (plan.kind == CgroupPlan::Kind::kNone && spec.resources.any()) {
+  if (plan.kind == CgroupPlan::Kind::kNone && wanted.resources.any()) {
     throw base::Error("limit resources", "", "cgroup v2 is not mounted");
   }
+  base::Fd device_filter = prepare_device_filter(wanted, plan);
+  ContainerSpec without_devices;
+  bool forbid = !wanted.resources.devices.empty() && !device_filter;
+  if (forbid) without_devices = with_devices_forbidden(wanted);
+  const ContainerSpec& spec = forbid ? without_devices : wanted;
   make_private_mount_namespace();
   std::vector<base::Fd> binds = open_bind_sources(spec);
   join_existing_namespaces(spec.namespaces);
@@ -154,7 +184,7 @@ Launched launch(const ContainerSpec& spec, const CgroupPlan& plan, InitFiles fil
   base::Fd cgroup_fd;
   if (plan.kind == CgroupPlan::Kind::kDirectory) {
     cgroup = Cgroup::create(plan.mount, plan.path);
-    cgroup.set_limits(spec.resources);
+    limit(spec, cgroup, device_filter);
     cgroup_fd = cgroup.open();
   }
 
@@ -185,11 +215,11 @@ Launched launch(const ContainerSpec& spec, const CgroupPlan& plan, InitFiles fil
     set_process_limits(spec.process, pid);
     if (plan.kind == CgroupPlan::Kind::kScope) {
       cgroup = create_in_scope(spec.id, plan.description, pid);
-      cgroup.set_limits(spec.resources);
+      limit(spec, cgroup, device_filter);
     }
     base::Fd user_namespace;
     if (spec.namespaces.user) user_namespace = base::open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
-    base::Fd root = make_root(spec, user_namespace);
+    base::Fd root = make_root(spec, user_namespace, device_filter.valid());
     connect_network(pid);
     hand_over(spec, ours, root, binds, user_namespace);
   } catch (const std::exception& error) {

@@ -2,8 +2,6 @@
 
 #include <sys/mount.h>
 
-#include <filesystem>
-
 #include "runtime/oci_linux.h"
 #include "runtime/oci_mounts.h"
 #include "runtime/oci_process.h"
@@ -45,9 +43,7 @@ OciContainer parse_oci_config(const base::Json& config, const std::string& bundl
   if (!spec.host_name.empty() && !spec.namespaces.uts) refuse("hostname", "needs a uts namespace of its own");
   for (ObjectReader& reader_of_one : reader.objects("mounts")) {
     Mount mount = parse_oci_mount(reader_of_one, bundle);
-    // See check_device_rules() (oci_resources.cc). A device file that is bound itself stays usable: the caller has
-    // named it.
-    if (mount.type != "bind" || std::filesystem::is_directory(mount.source)) mount.attributes |= MOUNT_ATTR_NODEV;
+    if (spec.resources.devices.empty()) forbid_devices(mount);
     spec.mounts.push_back(std::move(mount));
   }
   if (const base::Json* annotations = reader.member("annotations")) spec.annotations = *annotations;

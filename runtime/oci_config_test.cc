@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "runtime/cgroup.h"
-#include "runtime/oci_resources.h"
 
 namespace runtime {
 namespace {
@@ -53,14 +52,6 @@ TEST_CASE("what is not supported is refused by its name") {
   config = default_oci_config();
   config["mounts"][0]["options"].push_back("tmpcopyup");
   CHECK(reason(config).find("'tmpcopyup'") != std::string::npos);
-
-  config = default_oci_config();
-  config["linux"]["resources"]["unified"] = {{"memory.high", "1"}};
-  CHECK(reason(config) == "config.json linux.resources.unified: not supported");
-
-  config = default_oci_config();
-  config["linux"]["resources"]["devices"].push_back({{"allow", true}, {"type", "b"}, {"major", 8}, {"minor", 0}});
-  CHECK(reason(config).find("standard devices") != std::string::npos);
 }
 
 TEST_CASE("members that say nothing are no reason to refuse") {
@@ -82,12 +73,6 @@ TEST_CASE("missing or wrong members are named") {
   config["process"]["user"]["uid"] = 4294967296;
   CHECK(reason(config).find("process.user.uid") != std::string::npos);
   CHECK(reason(base::Json::array()).find("expected an object") != std::string::npos);
-}
-
-TEST_CASE("cpu shares become the weight with the same meaning") {
-  CHECK(cpu_weight_of_shares(2) == 1);
-  CHECK(cpu_weight_of_shares(1024) == 100);
-  CHECK(cpu_weight_of_shares(262144) == 10000);
 }
 
 TEST_CASE("an id cannot leave its directory") {

@@ -74,7 +74,7 @@ void parse_linux(ObjectReader linux_part, OciContainer& result) {
   spec.masked_paths = linux_part.texts("maskedPaths");
   spec.read_only_paths = linux_part.texts("readonlyPaths");
   result.cgroups_path = linux_part.text("cgroupsPath");
-  parse_resources(linux_part.object("resources"), spec);
+  spec.resources = parse_resources(linux_part.object("resources"));
   if (const base::Json* seccomp = linux_part.member("seccomp")) spec.process.seccomp = compile_seccomp(*seccomp);
   std::string propagation = linux_part.text("rootfsPropagation");
   if (!propagation.empty() && propagation != "private" && propagation != "rprivate") {

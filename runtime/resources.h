@@ -28,7 +28,8 @@ struct DeviceRule {
 struct BlockDeviceLimit {
   std::uint32_t major = 0;
   std::uint32_t minor = 0;
-  std::optional<std::uint64_t> weight = {};  // 1..10000
+  std::optional<std::uint64_t> weight = {};      // 1..10000
+  std::optional<std::uint64_t> bfq_weight = {};  // 1..1000: goes before `weight` where the kernel has this knob
   std::optional<std::uint64_t> read_bytes_per_second = {};
   std::optional<std::uint64_t> write_bytes_per_second = {};
   std::optional<std::uint64_t> reads_per_second = {};
@@ -51,7 +52,8 @@ struct Resources {
   std::string cpuset_cpus = {};  // "0-3,7"; "": not limited
   std::string cpuset_mems = {};
   std::optional<std::uint64_t> pids_max = {};
-  std::optional<std::uint64_t> io_weight = {};  // 1..10000
+  std::optional<std::uint64_t> io_weight = {};      // 1..10000
+  std::optional<std::uint64_t> io_bfq_weight = {};  // 1..1000: goes before `io_weight` where the kernel has this knob
   std::vector<BlockDeviceLimit> block_devices = {};
   std::map<std::string, std::uint64_t> huge_pages = {};  // "2MB": bytes
   std::map<std::string, std::string> rdma = {};          // device: "hca_handle=2 hca_object=2000"
@@ -62,7 +64,7 @@ struct Resources {
   bool any() const {
     return memory_max || memory_high || memory_low || memory_swap_max || cpu_quota || cpu_period || cpu_burst ||
            cpu_weight || cpu_idle || !cpuset_cpus.empty() || !cpuset_mems.empty() || pids_max || io_weight ||
-           !block_devices.empty() || !huge_pages.empty() || !rdma.empty() || !unified.empty();
+           io_bfq_weight || !block_devices.empty() || !huge_pages.empty() || !rdma.empty() || !unified.empty();
   }
 };
 

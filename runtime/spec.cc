@@ -3,11 +3,18 @@
 #include <sys/mount.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/file.h"
 #include "base/text.h"
 
 namespace runtime {
+
+void forbid_devices(Mount& mount) {
+  if (mount.type == "devpts") return;
+  if (mount.type == "bind" && !std::filesystem::is_directory(mount.source)) return;
+  mount.attributes |= MOUNT_ATTR_NODEV;
+}
 
 std::uint32_t host_root(const std::vector<IdMapping>& map) {
   for (const IdMapping& line : map) {

@@ -168,6 +168,10 @@ struct ContainerSpec {
   bool die_with_parent = true;  // SIGKILL for the container when its supervisor dies
 };
 
+// Makes the mount "nodev": for containers without a device filter (device_filter.h). Pseudo-terminals stay, and so does
+// a device file that is bound itself, since the caller has named it.
+void forbid_devices(Mount& mount);
+
 // The host's id of the container's root; 0 without a user namespace.
 std::uint32_t host_root(const std::vector<IdMapping>& map);
 
