@@ -76,6 +76,8 @@ base::Fd open_container(const ContainerState& state) {
 }  // namespace
 
 int exec_in_container(const ContainerState& state, const Process& process) {
+  // A process that joins a frozen cgroup stops there, before it could say anything.
+  if (!state.cgroup.empty() && Cgroup(state.cgroup).is_frozen()) throw base::Error("exec", state.name, "it is paused");
   base::Fd container = open_container(state);
   hold_signals();
   auto [ours, theirs] = make_channel();

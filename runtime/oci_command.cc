@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "runtime/exec.h"
 #include "runtime/launch.h"
+#include "runtime/oci_cgroup_commands.h"
 #include "runtime/oci_config.h"
 #include "runtime/oci_lifecycle.h"
 #include "runtime/state.h"
@@ -321,6 +322,11 @@ base::Applet oci_applet() {
                .summary = "write a config.json to start from",
                .options = {kBundle},
                .run = logged<spec>},
+              oci_pause_command(logged<oci_pause>),
+              oci_resume_command(logged<oci_resume>),
+              oci_update_command(logged<oci_update>),
+              oci_events_command(logged<oci_events>),
+              oci_ps_command(logged<oci_ps>),
               {.name = "features", .arguments = "", .summary = "print what is supported, as JSON", .run = features},
           },
       .version_text = version_text,

@@ -62,7 +62,9 @@ Status status_of(const ContainerState& state) {
 
 std::string_view oci_status(const ContainerState& state) {
   Status status = status_of(state);
-  return status == Status::kExited ? "stopped" : status_name(status);
+  if (status == Status::kExited) return "stopped";
+  if (status == Status::kRunning && !state.cgroup.empty() && Cgroup(state.cgroup).is_frozen()) return "paused";
+  return status_name(status);
 }
 
 ContainerState load(const StateStore& store, const std::string& id) {

@@ -11,7 +11,7 @@
 namespace runtime {
 
 Status status_of(const ContainerState& state);
-std::string_view oci_status(const ContainerState& state);  // the specification's words: "stopped" for kExited
+std::string_view oci_status(const ContainerState& state);  // "creating", "created", "running", "paused", "stopped"
 ContainerState load(const StateStore& store, const std::string& id);
 
 // Sets everything up; the program waits until start_container(). `bundle` is absolute; `pid_file` may be "". Nothing
