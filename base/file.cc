@@ -45,10 +45,24 @@ std::string leaf_of(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
+std::string temporary_prefix(const std::string& name) {
+  return "." + name.substr(0, 128) + ".";
+}
+constexpr std::string_view kTemporarySuffix = ".tmp";
+
 // Unique among the live writers of a directory: the process and a counter.
 std::string temporary_name(const std::string& name) {
   static std::atomic<unsigned> counter{0};
-  return std::format(".{}.{}-{}.tmp", name.substr(0, 128), ::getpid(), counter++);
+  return std::format("{}{}-{}{}", temporary_prefix(name), ::getpid(), counter++, kTemporarySuffix);
+}
+
+// A file of this name is what a killed process left that had our number.
+Fd make_temporary(const Fd& directory, const std::string& name, mode_t mode) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  Fd file(::openat(directory.get(), name.c_str(), kFlags, mode));
+  if (file || errno != EEXIST) return Fd(check(file.release(), "open", name));
+  ::unlinkat(directory.get(), name.c_str(), 0);
+  return open_at(directory, name, kFlags, mode);
 }
 
 constexpr int kMaxTreeDepth = 512;  // deeper trees are refused instead of overflowing the stack
@@ -124,7 +138,7 @@ void write_file_atomic(const std::string& path, std::string_view data, mode_t mo
 void write_file_atomic_at(const Fd& directory, const std::string& name, std::string_view data, mode_t mode) {
   const std::string temporary = temporary_name(name);
   try {
-    const Fd file = open_at(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    const Fd file = make_temporary(directory, temporary, mode);
     check(::fchmod(file.get(), mode), "chmod", name);  // the umask does not apply
     write_all(file, data);
     check(::fsync(file.get()), "fsync", name);
@@ -134,6 +148,13 @@ void write_file_atomic_at(const Fd& directory, const std::string& name, std::str
     throw;
   }
   check(::fsync(directory.get()), "fsync directory of", name);
+}
+
+void remove_temporary_files_at(const Fd& directory, const std::string& name) {
+  for (const std::string& entry : list_directory_at(directory)) {
+    if (entry.starts_with(temporary_prefix(name)) && entry.ends_with(kTemporarySuffix))
+      remove_file_at(directory, entry);
+  }
 }
 
 void write_knob_at(const Fd& directory, const std::string& name, std::string_view value) {

@@ -34,6 +34,10 @@ void write_all(const Fd& fd, std::string_view data);
 void write_file_atomic(const std::string& path, std::string_view data, mode_t mode = 0644);
 void write_file_atomic_at(const Fd& directory, const std::string& name, std::string_view data, mode_t mode = 0644);
 
+// What write_file_atomic() of this name has left where its process was killed. The caller keeps other writers of the
+// name away.
+void remove_temporary_files_at(const Fd& directory, const std::string& name);
+
 // Writes to an existing file that is no regular one (procfs, cgroupfs, sysfs): one write(2), no create, no truncate.
 void write_knob_at(const Fd& directory, const std::string& name, std::string_view value);
 

@@ -22,6 +22,21 @@ TEST_CASE("a file is replaced whole") {
   CHECK(list_directory(directory.path()) == std::vector<std::string>{"file"});
 }
 
+TEST_CASE("what a killed writer left is removed, and never in the way of a later process with its number") {
+  TempDir directory;
+  write_file_atomic(directory.path() + "/a", "one");
+  // The names that this process takes next, whatever has been counted so far.
+  for (int i = 0; i < 1000; i++) {
+    const std::string name = ".a." + std::to_string(getpid()) + "-" + std::to_string(i) + ".tmp";
+    open_file(directory.path() + "/" + name, O_WRONLY | O_CREAT);
+  }
+  open_file(directory.path() + "/.b.1-0.tmp", O_WRONLY | O_CREAT);
+  write_file_atomic(directory.path() + "/a", "two");
+  CHECK(read_file(directory.path() + "/a") == "two");
+  remove_temporary_files_at(directory.fd(), "a");
+  CHECK(list_directory(directory.path()) == std::vector<std::string>{".b.1-0.tmp", "a"});
+}
+
 TEST_CASE("a failed replacement leaves no temporary file and keeps the old one") {
   const TempDir directory;
   make_directories(directory.path() + "/target/inner");

@@ -58,6 +58,10 @@ Json parse_json(std::string_view text, std::string_view where, std::size_t max_b
     throw Error("parse JSON", where,
                 std::format("{}: {}", position(text, error.byte),
                             reason == std::string_view::npos ? what : what.substr(reason + 2)));
+  } catch (const Json::out_of_range& error) {
+    // A number beyond a double's range, as 1e999: "[json.exception.out_of_range.406] number overflow parsing '1e999'".
+    const std::string_view what = error.what();
+    throw Error("parse JSON", where, what.substr(std::min(what.find("] ") + 2, what.size())));
   }
 }
 

@@ -12,6 +12,10 @@ TEST_CASE("an error has line and column") {
                        doctest::Contains("parse JSON x.json: line 2, column 8: "), Error);
 }
 
+TEST_CASE("a number beyond what can be said is an error") {
+  CHECK_THROWS_WITH_AS(parse_json("[1e999]", "x"), "parse JSON x: number overflow parsing '1e999'", Error);
+}
+
 TEST_CASE("size and depth are bounded") {
   CHECK_THROWS_WITH_AS(parse_json("[[[]]]", "x", 100, 2), "parse JSON x: nested deeper than 2", Error);
   CHECK_THROWS_WITH_AS(parse_json("[1,2,3]", "x", 3), "parse JSON x: larger than 3 bytes", Error);
