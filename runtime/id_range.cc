@@ -13,14 +13,17 @@
 namespace runtime {
 namespace {
 
+constexpr const char* kFile = "ids.json";
+
 base::Fd lock(const std::string& root) {
   base::Fd file = base::open_file(root + "/ids.lock", O_RDWR | O_CREAT, 0600);
   base::check(flock(file.get(), LOCK_EX), "lock", root + "/ids.lock");
+  base::remove_temporary_files_at(base::open_directory(root), kFile);
   return file;
 }
 
 base::Json load(const std::string& root) {
-  std::string path = root + "/ids.json";
+  std::string path = root + "/" + kFile;
   std::optional<std::string> text = base::read_file_if_exists(path);
   base::Json json = text ? base::parse_json(*text, path) : base::Json::object();
   if (!json.is_object()) throw base::Error("read", path, "not an object");
@@ -30,7 +33,7 @@ base::Json load(const std::string& root) {
 }
 
 void save(const std::string& root, const base::Json& json) {
-  base::write_file_atomic(root + "/ids.json", base::to_text(json, 1) + "\n", 0600);
+  base::write_file_atomic(root + "/" + kFile, base::to_text(json, 1) + "\n", 0600);
 }
 
 }  // namespace
@@ -71,7 +74,7 @@ std::uint32_t allocate_ids(const std::string& root, const std::string& container
 }
 
 void release_ids(const std::string& root, const std::string& container) {
-  if (!base::exists(root + "/ids.json")) return;
+  if (!base::exists(root + "/" + kFile)) return;
   base::Fd held = lock(root);
   base::Json json = load(root);
   if (json["ranges"].erase(container) > 0) save(root, json);

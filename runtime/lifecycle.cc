@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -29,6 +30,7 @@ constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/s
 constexpr std::uint64_t kVolumeAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 constexpr int kCgroupWait = 3000;  // milliseconds until killed processes have left
 constexpr const char* kOwnerFile = "owner";
+constexpr const char* kRemovedPrefix = ".removed-";  // no id begins so
 
 std::string containers_path(const Machine& machine) {
   return machine.root + "/containers";
@@ -43,11 +45,17 @@ std::vector<std::string> all_data(const Machine& machine) {
   return base::list_directory(containers_path(machine));
 }
 
+// A crash at any point leaves only what remove_orphans() finds: the ids go first, since nobody would ask about a range
+// without files; and a directory that is half gone, perhaps without its owner's name, has been renamed before.
 void remove_data(const Machine& machine, const std::string& id) {
-  if (base::exists(containers_path(machine))) {
-    base::remove_tree_at(base::open_directory(containers_path(machine)), id);
-  }
   release_ids(machine.root, id);
+  if (!base::exists(data_path(machine, id))) return;
+  base::Fd containers = base::open_directory(containers_path(machine));
+  std::string removed = kRemovedPrefix + id;
+  if (renameat(containers.get(), id.c_str(), containers.get(), removed.c_str()) < 0 && errno != ENOENT) {
+    base::throw_errno("remove", data_path(machine, id));
+  }
+  base::remove_tree_at(containers, removed);
 }
 
 void write_owned(const std::string& path, std::string_view text, std::uint32_t owner) {
@@ -177,6 +185,7 @@ void settle_one(const Machine& machine, StateStore& store, const std::string& id
 
 void remove_orphans(const Machine& machine, StateStore& store) {
   for (const std::string& id : all_data(machine)) {
+    if (id.starts_with(kRemovedPrefix)) base::remove_tree_at(base::open_directory(containers_path(machine)), id);
     if (!is_valid_id(id) || base::exists(store.path_of(id))) continue;
     std::optional<std::string> owner = base::read_file_if_exists(data_path(machine, id) + "/" + kOwnerFile);
     if (owner == machine.state) remove_data(machine, id);
@@ -277,6 +286,7 @@ void settle(const Machine& machine) {
   StateStore store(machine.state);
   for (const std::string& id : store.ids()) settle_one(machine, store, id);
   base::Fd held = store.lock_all();
+  store.remove_unfinished();
   remove_orphans(machine, store);
 }
 

@@ -23,11 +23,15 @@ std::string link_name(const std::string& container) {
   return "cv" + container.substr(0, 12);
 }
 
+constexpr const char* kAddressesFile = ".network.json";
+
 std::string addresses_path(const StateStore& store) {
-  return store.directory() + "/.network.json";
+  return store.directory() + "/" + kAddressesFile;
 }
 
+// Both with the store's lock held.
 base::Json load_addresses(const StateStore& store) {
+  base::remove_temporary_files_at(base::open_directory(store.directory()), kAddressesFile);
   std::optional<std::string> text = base::read_file_if_exists(addresses_path(store));
   base::Json json = text ? base::parse_json(*text, addresses_path(store)) : base::Json::object();
   if (!json.is_object()) throw base::Error("read", addresses_path(store), "not an object");

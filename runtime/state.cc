@@ -104,6 +104,12 @@ std::optional<base::Fd> StateStore::try_lock(const std::string& id) const {
   return std::nullopt;
 }
 
+void StateStore::remove_unfinished() {
+  for (const std::string& id : ids()) {
+    if (!base::exists(path_of(id, kStateFile)) && !is_attended(id)) remove(id);
+  }
+}
+
 bool StateStore::is_attended(const std::string& id) const {
   return base::exists(path_of(id, "lock")) && !try_lock(id).has_value();
 }

@@ -72,6 +72,9 @@ class StateStore {
   // The lock, when nobody has it.
   std::optional<base::Fd> try_lock(const std::string& id) const;
 
+  // Removes directories without a state.json, which a crash left of create(). The caller holds lock_all().
+  void remove_unfinished();
+
   // A lock over the whole store, for changes that touch several containers (names, addresses).
   base::Fd lock_all() const;
 

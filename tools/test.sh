@@ -140,6 +140,12 @@ build_history_checker() {
   run_logged "building the checker of histories" "$LOGS/build-history.log" ninja -C out/release kv_history
 }
 
+# What the black-box tests of the runtime kill and provoke it with.
+build_runtime_programs() {
+  [[ -e out/release/build.ninja ]] || run_logged "configuring release" "$LOGS/configure-release.log" cmake --preset release || return 1
+  run_logged "building the programs of the runtime's tests" "$LOGS/build-runtime-programs.log" ninja -C out/release kill_at
+}
+
 build_power() {
   [[ -e out/release/build.ninja ]] || run_logged "configuring release" "$LOGS/configure-release.log" cmake --preset release || return 1
   run_logged "building the power cuts" "$LOGS/build-power.log" ninja -C out/release kv_power
@@ -299,6 +305,7 @@ main() {
     fi
     # The tests themselves have no network. Without it those that compare with etcd say that they are skipped.
     [[ $tier != blackbox ]] || tools/oracle.sh ensure || true
+    [[ $tier != blackbox ]] || build_step "the programs of the runtime's tests" build_runtime_programs || rm -f out/release/kill_at
     [[ $tier != lab ]] || build_step "the checker of histories" build_history_checker || rm -f out/release/kv_history
     # shellcheck disable=SC2046 # names without spaces
     shell_tier "$tier" "$([[ $tier == blackbox ]] && echo "$jobs" || echo 1)" $(tier_files "$tier")
