@@ -9,7 +9,8 @@ usage() {
 usage: ./dev fuzz [--seconds N] [--jobs N] [TARGET…]
 
 Feeds parsers of outside bytes with what libFuzzer makes of tests/fuzz/corpus, under ASan and UBSan. Targets:
-http, v2, command, wal, peer, snapshot, options; without a name all of them.
+http, v2, command, wal, peer, snapshot, options (the store's), config, user, run_options, state, seccomp (the runtime's);
+without a name all of them.
 
   --seconds N   for each target (default 60)
   --jobs N      targets at the same time (default: the number of cores)
@@ -21,7 +22,7 @@ Exit code: 0 nothing found, 1 something found, 2 wrong usage.
 END
 }
 
-TARGETS=(http v2 command wal peer snapshot options)
+TARGETS=(http v2 command wal peer snapshot options config user run_options state seccomp)
 
 # fuzz TARGET SECONDS
 fuzz() {

@@ -11,6 +11,9 @@ test_requests() { fuzz http v2; }
 test_other_members() { fuzz peer snapshot; }
 test_log_and_options() { fuzz wal options; }
 test_commands() { fuzz command; }
+test_bundles() { fuzz config seccomp; }
+test_words_of_run() { fuzz run_options user; }
+test_states() { fuzz state; }
 
 test_a_finding_is_reported() {
   local text
