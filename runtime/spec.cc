@@ -12,7 +12,8 @@ namespace runtime {
 
 void forbid_devices(Mount& mount) {
   if (mount.type == "devpts") return;
-  if (mount.type == "bind" && !std::filesystem::is_directory(mount.source)) return;
+  std::error_code ignored;  // what cannot be looked at cannot be bound either, and that says why
+  if (mount.type == "bind" && !std::filesystem::is_directory(mount.source, ignored)) return;
   mount.attributes |= MOUNT_ATTR_NODEV;
 }
 
