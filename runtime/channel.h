@@ -17,10 +17,12 @@ struct Message {
   base::Fd fd;
 };
 
-inline constexpr char kTree = 'T';   // to the container: a mount tree, in the order of the set-up
-inline constexpr char kGo = 'G';     // to the container: cgroup and network are there
-inline constexpr char kReady = 'R';  // from the container: set up, waiting to be started
-inline constexpr char kError = 'E';  // from the container: it failed, and why
+inline constexpr char kTree = 'T';      // to the container: a mount tree, in the order of the set-up
+inline constexpr char kGo = 'G';        // to the container: cgroup and network are there
+inline constexpr char kReady = 'R';     // from the container: set up, waiting to be started
+inline constexpr char kTerminal = 'P';  // from the container: the other end of its pty
+inline constexpr char kHooks = 'H';     // from the container: mounted, waiting (for kGo) until hooks have run outside
+inline constexpr char kError = 'E';     // from the container: it failed, and why
 
 class Channel {
  public:
@@ -37,6 +39,9 @@ class Channel {
  private:
   base::Fd socket_;
 };
+
+// The code of a kError that tells of a startContainer hook; no program's exit code is made of it.
+inline constexpr int kHookFailed = 124;
 
 // Two ends of one wire.
 std::pair<Channel, Channel> make_channel();

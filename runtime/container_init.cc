@@ -16,6 +16,8 @@
 #include "runtime/devices.h"
 #include "runtime/execute_process.h"
 #include "runtime/network_link.h"
+#include "runtime/oci_hooks.h"
+#include "runtime/terminal.h"
 
 namespace runtime {
 namespace {
@@ -64,6 +66,28 @@ void wait_for_start(base::Fd& listener, Channel& channel) {
   channel = Channel(std::move(connection));
 }
 
+std::string state_for_hook(const ContainerSpec& spec, std::string_view status) {
+  return hook_state(spec.id, status, getpid(), spec.hooks.bundle, spec.annotations);
+}
+
+// Everything is mounted, the root is writable still and not entered. Those of the runtime's namespaces are the
+// parent's.
+void run_hooks_before_pivot(const ContainerSpec& spec, Channel& channel) {
+  if (!spec.hooks.before_pivot()) return;
+  channel.send(kHooks);
+  channel.expect(kGo);
+  run_hooks("createContainer", spec.hooks.create_container, state_for_hook(spec, "creating"));
+}
+
+void run_start_hooks(const ContainerSpec& spec, Channel& channel) {
+  if (spec.hooks.start_container.empty()) return;
+  try {
+    run_hooks("startContainer", spec.hooks.start_container, state_for_hook(spec, "created"));
+  } catch (const base::Error& error) {
+    report_and_exit(channel, kHookFailed, error.what());
+  }
+}
+
 }  // namespace
 
 void container_main(const ContainerSpec& spec, Channel channel, InitFiles files) {
@@ -74,20 +98,22 @@ void container_main(const ContainerSpec& spec, Channel channel, InitFiles files)
     base::Fd root_tree = channel.expect(kTree).fd;
     become_root_of_namespace(spec);
     base::check(setsid(), "make a session");
-    base::Fd root = attach_root(root_tree);
+    base::Fd root = attach_root(spec, root_tree);
     channel.expect(kGo);
     make_cgroup_namespace(spec);
     if (spec.namespaces.network) configure_inside(spec.network);
     set_host_name(spec);
     mount_all(spec, root, channel);
     make_devices(spec, root);
+    if (spec.process.terminal) take_terminal(spec.process, root, true, channel);
+    run_hooks_before_pivot(spec, channel);
     mask_paths(spec, root);
     make_paths_read_only(spec, root);
     enter_root(spec, root);
     root.reset();
     if (!spec.root.read_only) make_working_directory(spec);
     wait_for_start(files.start_socket, channel);
-    execute_process(spec.process, channel, spec.die_with_parent);
+    execute_process(spec.process, channel, spec.die_with_parent, [&] { run_start_hooks(spec, channel); });
   } catch (const std::exception& error) {
     report_and_exit(channel, 125, error.what());
   }

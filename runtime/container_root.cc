@@ -39,10 +39,10 @@ base::Fd make_mount(const Mount& mount) {
 
 }  // namespace
 
-base::Fd attach_root(const base::Fd& tree) {
-  base::Fd point = base::open_file(kStagingPoint, O_PATH | O_DIRECTORY);
-  attach(tree, point, kStagingPoint);
-  return base::open_file(kStagingPoint, O_PATH | O_DIRECTORY);
+base::Fd attach_root(const ContainerSpec& spec, const base::Fd& tree) {
+  const std::string place = spec.hooks.before_pivot() ? spec.root.directory : kStagingPoint;
+  attach(tree, base::open_file(place, O_PATH | O_DIRECTORY), place);
+  return base::open_file(place, O_PATH | O_DIRECTORY);
 }
 
 void mount_all(const ContainerSpec& spec, const base::Fd& root, Channel& channel) {

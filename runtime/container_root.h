@@ -8,8 +8,8 @@
 
 namespace runtime {
 
-// Mounts the root's tree and opens it.
-base::Fd attach_root(const base::Fd& tree);
+// Mounts the root's tree and opens it: on its own place on the host when hooks are to find it there.
+base::Fd attach_root(const ContainerSpec& spec, const base::Fd& tree);
 
 // Bind trees came from the parent, in the order of the mounts; the others are made here, owned by our namespaces.
 void mount_all(const ContainerSpec& spec, const base::Fd& root, Channel& channel);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,11 +17,15 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "runtime/cgroup.h"
 #include "runtime/channel.h"
 #include "runtime/execute_process.h"
+#include "runtime/foreground.h"
 #include "runtime/launch.h"
 #include "runtime/supervisor.h"
+#include "runtime/terminal.h"
+#include "runtime/unix_socket.h"
 
 namespace runtime {
 namespace {
@@ -42,15 +47,50 @@ base::Fd open_container(const ContainerState& state) {
   return pid_fd;
 }
 
+std::string cgroup_of(const ContainerState& state, const ExecOptions& options) {
+  if (options.cgroup.empty()) return state.cgroup;
+  for (const std::string& part : base::split(options.cgroup, '/')) {
+    if (part == "..") throw base::Error("exec", options.cgroup, "a cgroup below the container's, without '..'");
+  }
+  if (state.cgroup.empty()) throw base::Error("exec", options.cgroup, "the container has no cgroup");
+  return state.cgroup + "/" + options.cgroup;
+}
+
+void become_root_of_namespace(const ContainerState& state) {
+  if (!state.namespaces.user) return;
+  base::check(setresgid(0, 0, 0), "become group 0 of the user namespace");
+  base::check(setresuid(0, 0, 0), "become user 0 of the user namespace");
+}
+
+void reset_signals() {
+  sigset_t none;
+  sigemptyset(&none);
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  base::check(sigprocmask(SIG_SETMASK, &none, nullptr), "unblock signals");
+}
+
+// What the helper is given.
+struct Joining {
+  const ContainerState& state;
+  const Process& process;
+  const base::Fd& container;  // pidfd of its first process
+  std::string cgroup;
+  bool die_with_parent = true;
+};
+
 // In the helper. Ends with the process made, its pid sent to us, and the helper gone.
-[[noreturn]] void join_and_start(const ContainerState& state, const Process& process, const base::Fd& pid_fd,
-                                 Channel& channel, const base::Fd& pid_pipe) {
+[[noreturn]] void join_and_start(const Joining& joining, Channel& channel, const base::Fd& pid_pipe) {
+  const ContainerState& state = joining.state;
   try {
-    for (const ResourceLimit& limit : process.limits) {
+    for (const ResourceLimit& limit : joining.process.limits) {
       base::check(setrlimit(static_cast<__rlimit_resource>(limit.resource), &limit.limit), "set resource limit");
     }
-    if (!state.cgroup.empty()) Cgroup(state.cgroup).add_process(getpid());
-    base::check(setns(pid_fd.get(), namespace_kinds(state.namespaces)), "join the container", state.name);
+    if (joining.process.oom_score_adjustment) {
+      base::write_all(base::open_file("/proc/self/oom_score_adj", O_WRONLY),
+                      std::to_string(*joining.process.oom_score_adjustment));
+    }
+    if (!joining.cgroup.empty()) Cgroup(joining.cgroup).add_process(getpid());
+    base::check(setns(joining.container.get(), namespace_kinds(state.namespaces)), "join the container", state.name);
     clone_args arguments = {};
     arguments.flags = CLONE_PARENT;
     long pid = base::check(syscall(SYS_clone3, &arguments, sizeof arguments), "clone3");
@@ -58,27 +98,49 @@ base::Fd open_container(const ContainerState& state) {
       base::write_all(pid_pipe, std::to_string(pid));
       _exit(0);
     }
-    sigset_t none;
-    sigemptyset(&none);
-    for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
-    base::check(sigprocmask(SIG_SETMASK, &none, nullptr), "unblock signals");
-    if (state.namespaces.user) {
-      base::check(setresgid(0, 0, 0), "become group 0 of the user namespace");
-      base::check(setresuid(0, 0, 0), "become user 0 of the user namespace");
-    }
+    reset_signals();
+    become_root_of_namespace(state);
     base::check(setsid(), "make a session");
-    execute_process(process, channel, true);
+    if (joining.process.terminal) {
+      take_terminal(joining.process, base::open_file("/", O_PATH | O_DIRECTORY), false, channel);
+    }
+    execute_process(joining.process, channel, joining.die_with_parent);
   } catch (const std::exception& error) {
     report_and_exit(channel, 125, error.what());
   }
 }
 
+// The process runs when the channel closes. What it sent before: its terminal, or why it failed.
+base::Fd wait_until_executed(Channel& channel, int pid) {
+  base::Fd terminal;
+  while (std::optional<Message> message = channel.receive()) {
+    if (message->kind == kTerminal) {
+      terminal = std::move(message->fd);
+      continue;
+    }
+    if (pid > 0) wait_for_exit(pid);
+    throw StartError(message->code, message->text);
+  }
+  if (pid == 0) throw StartError(125, "join the container: the helper died");
+  return terminal;
+}
+
 }  // namespace
 
-int exec_in_container(const ContainerState& state, const Process& process) {
+int exec_in_container(const ContainerState& state, const Process& process, const ExecOptions& options) {
   // A process that joins a frozen cgroup stops there, before it could say anything.
-  if (!state.cgroup.empty() && Cgroup(state.cgroup).is_frozen()) throw base::Error("exec", state.name, "it is paused");
+  if (!options.also_paused && !state.cgroup.empty() && Cgroup(state.cgroup).is_frozen()) {
+    throw base::Error("exec", state.name, "it is paused");
+  }
   base::Fd container = open_container(state);
+  base::Fd console, pidfd_socket;
+  if (!options.console_socket.empty()) console = connect_unix(options.console_socket, SOCK_STREAM);
+  if (!options.pidfd_socket.empty()) pidfd_socket = connect_unix(options.pidfd_socket, SOCK_STREAM);
+  Joining joining{.state = state,
+                  .process = process,
+                  .container = container,
+                  .cgroup = cgroup_of(state, options),
+                  .die_with_parent = !options.detach};
   hold_signals();
   auto [ours, theirs] = make_channel();
   base::Pipe pid_pipe = base::make_pipe();
@@ -87,22 +149,21 @@ int exec_in_container(const ContainerState& state, const Process& process) {
   if (helper == 0) {
     ours = Channel(base::Fd());
     pid_pipe.read.reset();
-    join_and_start(state, process, container, theirs, pid_pipe.write);
+    join_and_start(joining, theirs, pid_pipe.write);
   }
   theirs = Channel(base::Fd());
   pid_pipe.write.reset();
   std::string pid_text = base::read_all(pid_pipe.read, 32);
   wait_for_exit(helper);
-  std::optional<Message> failure = ours.receive();
   int pid = pid_text.empty() ? 0 : std::stoi(pid_text);
-  if (failure) {
-    if (pid > 0) wait_for_exit(pid);
-    throw StartError(failure->code, failure->text);
-  }
-  if (pid == 0) throw StartError(125, "join the container: the helper died");
+  base::Fd terminal = wait_until_executed(ours, pid);
 
   base::Fd pid_fd(base::check(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)), "open process", pid_text));
-  wait_and_forward(pid_fd);
+  if (console) send_descriptor(console, terminal, terminal_name(terminal));
+  if (pidfd_socket) send_descriptor(pidfd_socket, pid_fd, "pidfd");
+  if (!options.pid_file.empty()) base::write_file_atomic(options.pid_file, pid_text);
+  if (options.detach) return 0;
+  stay_in_foreground({.pid_fd = pid_fd, .terminal = console ? base::Fd() : std::move(terminal)});
   return wait_for_exit(pid);
 }
 

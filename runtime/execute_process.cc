@@ -51,9 +51,13 @@ void become_user(const Process& process, const ResolvedUser& user) {
   base::check(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0), "set keep-capabilities");
 }
 
-// Pipes for our output, so that /dev/stdout can be opened by a user other than root. Files and terminals keep their
-// owner.
-void give_output(const ResolvedUser& user) {
+// Pipes for our output, and a terminal of our own, so that /dev/stdout and /dev/tty can be opened by a user other than
+// root. Files and the terminals of others keep their owner.
+void give_output(const Process& process, const ResolvedUser& user) {
+  if (process.terminal) {
+    base::check(fchown(STDIN_FILENO, user.uid, static_cast<gid_t>(-1)), "give the terminal to user",
+                std::to_string(user.uid));
+  }
   for (int number : {STDOUT_FILENO, STDERR_FILENO}) {
     struct stat status = {};
     if (fstat(number, &status) < 0 || !S_ISFIFO(status.st_mode) || status.st_uid == user.uid) continue;
@@ -137,23 +141,25 @@ void report_and_exit(Channel& channel, int code, const std::string& text) {
   _exit(code);
 }
 
-void execute_process(const Process& process, Channel& channel, bool die_with_parent) {
+void execute_process(const Process& process, Channel& channel, bool die_with_parent,
+                     const std::function<void()>& last) {
   ResolvedUser user = look_up_user(process);
-  leave_keyring();
+  if (process.new_keyring) leave_keyring();
   if (process.file_mode_mask) umask(*process.file_mode_mask);
   // Without no_new_privs the filter needs CAP_SYS_ADMIN, so it comes while we still have it.
   if (!process.no_new_privileges) install_seccomp(process.seccomp);
-  give_output(user);
+  give_output(process, user);
   limit_bounding_set(process.capabilities.bounding);
   become_user(process, user);
   enter_working_directory(process);
   apply_capabilities(process.capabilities);
   if (die_with_parent) kill_when_parent_dies();
-  base::check(syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC), "close files");
+  base::check(syscall(SYS_close_range, 3 + process.preserved_files, ~0u, CLOSE_RANGE_CLOEXEC), "close files");
   if (process.no_new_privileges) {
     base::check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
     install_seccomp(process.seccomp);
   }
+  if (last) last();
   execute(process, user, channel);
 }
 

@@ -2,6 +2,7 @@
 // The last steps before a program runs in a container, for its first process and for those that join later: user,
 // working directory, capabilities, filter, execve(2).
 
+#include <functional>
 #include <string>
 
 #include "runtime/channel.h"
@@ -11,7 +12,9 @@ namespace runtime {
 
 // Never returns. `channel` must be close-on-exec; failures are sent over it. The process must already be in the
 // container's root directory, and resource limits are the parent's to set (raising one needs the host's privilege).
-[[noreturn]] void execute_process(const Process& process, Channel& channel, bool die_with_parent);
+// `last` is called when nothing is left but execve: with the rights of the program.
+[[noreturn]] void execute_process(const Process& process, Channel& channel, bool die_with_parent,
+                                  const std::function<void()>& last = {});
 
 // SIGKILL when the parent dies. A change of ids or capabilities clears it, so it is said again after each.
 void kill_when_parent_dies();

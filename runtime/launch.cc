@@ -237,12 +237,24 @@ Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles f
   return {.pid = pid, .pid_fd = std::move(pid_fd), .channel = std::move(ours), .cgroup = std::move(cgroup)};
 }
 
-void wait_until_running(Launched& launched) {
-  std::optional<Message> message = launched.channel.receive();
-  if (!message || message->kind == kReady) return;
-  kill_and_reap(launched.pid_fd, launched.pid);
-  if (message->kind == kError) throw StartError(message->code, message->text);
-  throw StartError(125, "set up the container: messages are out of step");
+void wait_until_running(Launched& launched, const std::function<void()>& run_hooks) {
+  try {
+    while (std::optional<Message> message = launched.channel.receive()) {
+      if (message->kind == kReady) return;
+      if (message->kind == kError) throw StartError(message->code, message->text);
+      if (message->kind == kTerminal) {
+        launched.terminal = std::move(message->fd);
+      } else if (message->kind == kHooks && run_hooks) {
+        run_hooks();
+        launched.channel.send(kGo);
+      } else {
+        throw StartError(125, "set up the container: messages are out of step");
+      }
+    }
+  } catch (...) {
+    kill_and_reap(launched.pid_fd, launched.pid);
+    throw;
+  }
 }
 
 int wait_for_exit(int pid) {

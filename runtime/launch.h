@@ -48,6 +48,7 @@ struct Launched {
   base::Fd pid_fd;
   Channel channel;
   Cgroup cgroup;
+  base::Fd terminal = {};  // the other end of its pty, once wait_until_running() has returned
 };
 
 // Starts the container's first process and sets everything up around it. `connect_network` is called with its pid
@@ -56,8 +57,10 @@ struct Launched {
 Launched launch(const ContainerSpec& spec, const CgroupPlan& plan, InitFiles files,
                 const std::function<void(int pid)>& connect_network);
 
-// Waits until the application has been executed (or, with a start socket, until it could be). Throws StartError.
-void wait_until_running(Launched& launched);
+// Waits until the application has been executed (or, with a start socket, until it could be). `run_hooks` is called
+// when everything is mounted and the root not yet entered, if the container has hooks of that time. Throws StartError,
+// or what `run_hooks` throws; nothing is left running then.
+void wait_until_running(Launched& launched, const std::function<void()>& run_hooks = {});
 
 // waitpid(2): the application's exit code, 128 + n for signal n.
 int wait_for_exit(int pid);

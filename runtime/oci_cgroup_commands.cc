@@ -17,6 +17,7 @@
 #include "runtime/device_filter.h"
 #include "runtime/oci_lifecycle.h"
 #include "runtime/oci_resources.h"
+#include "runtime/oci_run_command.h"
 #include "runtime/oci_stats.h"
 #include "runtime/oci_update.h"
 #include "runtime/process_table.h"
@@ -37,7 +38,7 @@ void print_line(const base::Json& json) {
 }
 
 ContainerState state_of(const base::Invocation& invocation) {
-  return load(StateStore(invocation.get("root")), invocation.arguments.front());
+  return load(store_of(invocation), invocation.arguments.front());
 }
 
 Cgroup cgroup_of(const ContainerState& state, const char* what) {

@@ -4,83 +4,37 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "base/version.h"
-#include "runtime/exec.h"
 #include "runtime/launch.h"
 #include "runtime/oci_cgroup_commands.h"
 #include "runtime/oci_config.h"
+#include "runtime/oci_exec_command.h"
 #include "runtime/oci_lifecycle.h"
+#include "runtime/oci_run_command.h"
 #include "runtime/state.h"
 #include "runtime/supervisor.h"
 
 namespace runtime {
 namespace {
 
-Launched create_from(const base::Invocation& invocation, StateStore& store, ContainerState& state) {
-  std::string bundle = std::filesystem::weakly_canonical(invocation.get("bundle"));
-  return create_container(store, invocation.arguments.front(), bundle, invocation.get("pid-file"), state);
-}
-
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-StateStore store_of(const base::Invocation& invocation) {
-  const std::string& root = invocation.get("root");
-  if (!root.starts_with('/')) throw base::UsageError("--root '" + root + "': expected an absolute path");
-  return StateStore(root);
-}
-
 // --- the commands
-
-int create(const base::Invocation& invocation) {
-  protect_binary();
-  StateStore store = store_of(invocation);
-  ContainerState state;
-  create_from(invocation, store, state);
-  return 0;
-}
-
-int start(const base::Invocation& invocation) {
-  StateStore store = store_of(invocation);
-  ContainerState state = load(store, invocation.arguments.front());
-  start_container(store, state);
-  return 0;
-}
-
-int run(const base::Invocation& invocation) {
-  protect_binary();
-  StateStore store = store_of(invocation);
-  ContainerState state;
-  hold_signals();
-  Launched launched = create_from(invocation, store, state);
-  try {
-    start_container(store, state);
-  } catch (...) {
-    signal_process(state.pid, state.start_time, SIGKILL);
-    wait_for_exit(state.pid);
-    delete_container(store, state);
-    throw;
-  }
-  if (invocation.flag("detach")) return 0;
-  wait_and_forward(launched.pid_fd);
-  int exit_code = wait_for_exit(launched.pid);
-  delete_container(store, state);
-  return exit_code;
-}
 
 base::Json state_json(const ContainerState& state) {
   base::Json json = {{"ociVersion", kOciVersion}, {"id", state.id}, {"status", oci_status(state)}};
   json["pid"] = status_of(state) == Status::kExited ? 0 : state.pid;
   json["bundle"] = state.bundle;
+  json["rootfs"] = state.root;
   json["created"] = state.created;
+  json["owner"] = "root";  // nobody else may make one
   if (!state.annotations.empty()) json["annotations"] = state.annotations;
   return json;
 }
@@ -90,11 +44,18 @@ int state_command(const base::Invocation& invocation) {
   return 0;
 }
 
+void signal_all(const ContainerState& state, int signal) {
+  if (state.cgroup.empty()) throw base::Error("kill", state.id, "--all needs a cgroup");
+  Cgroup cgroup(state.cgroup);
+  if (signal == SIGKILL) return cgroup.kill_all();  // none can be born meanwhile
+  for (int pid : cgroup.processes()) signal_process(pid, process_start_time(pid), signal);
+}
+
 int kill_command(const base::Invocation& invocation) {
   ContainerState state = load(store_of(invocation), invocation.arguments.front());
   int signal = signal_by_name(invocation.arguments.size() > 1 ? invocation.arguments[1] : "TERM");
-  if (invocation.flag("all") && !state.cgroup.empty()) {
-    for (int pid : Cgroup(state.cgroup).processes()) signal_process(pid, process_start_time(pid), signal);
+  if (invocation.flag("all")) {
+    signal_all(state, signal);
     return 0;
   }
   if (status_of(state) == Status::kExited || !signal_process(state.pid, state.start_time, signal)) {
@@ -112,7 +73,7 @@ int delete_command(const base::Invocation& invocation) {
     // A crash before state.json leaves the directory alone.
     if (is_valid_id(id)) store.remove(id);
     if (force) return 0;
-    throw base::Error("container", id, "there is none");
+    throw base::Error("container " + id, "", "does not exist");
   }
   if (status_of(*state) != Status::kExited && status_of(*state) != Status::kCreating) {
     if (!force && status_of(*state) != Status::kCreated) {
@@ -153,30 +114,11 @@ int spec(const base::Invocation& invocation) {
   return 0;
 }
 
-int exec(const base::Invocation& invocation) {
-  protect_binary();
-  StateStore store = store_of(invocation);
-  ContainerState state = load(store, invocation.arguments.front());
-  Process process = state.process;
-  const std::string& file = invocation.get("process");
-  if (!file.empty()) {
-    process = parse_oci_process(base::parse_json(base::read_file(file), file));
-  } else {
-    process.arguments.assign(invocation.arguments.begin() + 1, invocation.arguments.end());
-    if (process.arguments.empty()) throw base::UsageError("exec needs a command, or --process FILE");
-    for (const std::string& entry : invocation.get_all("env")) process.environment.push_back(entry);
-    if (invocation.given("user")) process.user = invocation.get("user");
-    if (invocation.given("cwd")) process.working_directory = invocation.get("cwd");
-  }
-  process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
-  return exec_in_container(state, process);
-}
-
 int features(const base::Invocation&) {
   base::Json json = {
       {"ociVersionMin", "1.0.0"},
       {"ociVersionMax", kOciVersion},
-      {"hooks", base::Json::array()},
+      {"hooks", {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}},
       {"mountOptions",
        {"bind", "defaults", "dev", "diratime", "exec", "noatime", "nodev", "nodiratime", "noexec", "nosuid",
         "nosymfollow", "private", "rbind", "relatime", "ro", "rprivate", "rw", "strictatime", "suid"}},
@@ -202,12 +144,18 @@ int features(const base::Invocation&) {
   return 0;
 }
 
+void refuse_rootless(const base::Invocation& invocation) {
+  if (geteuid() != 0) throw base::Error("run", "", "needs root");
+  if (invocation.get("rootless") == "true") throw base::Error("--rootless", "true", "not supported");
+}
+
 // Callers read errors from the file that --log names, in the form that --log-format asks for.
 template <int (*Command)(const base::Invocation&)>
 int logged(const base::Invocation& invocation) {
   int exit_code = 1;
   std::string text;
   try {
+    refuse_rootless(invocation);
     return Command(invocation);
   } catch (const StartError& error) {
     exit_code = error.exit_code() == 125 ? 1 : error.exit_code();
@@ -231,8 +179,33 @@ std::string version_text(std::string_view program) {
 }
 
 const base::Option kBundle = {
-    .name = "bundle", .letter = 'b', .value = "DIRECTORY", .help = "the directory of config.json", .fallback = "."};
-const base::Option kPidFile = {.name = "pid-file", .value = "FILE", .help = "write the process id there"};
+    .name = "bundle", .letter = 'b', .value = "DIRECTORY", .help = "where it goes", .fallback = "."};
+
+std::vector<base::Option> global_options() {
+  return {{.name = "root",
+           .value = "DIRECTORY",
+           .help = "where containers are written down",
+           .fallback = "/run/clusteros/oci"},
+          {.name = "log", .value = "FILE", .help = "write errors there, too"},
+          {.name = "log-format",
+           .value = "FORMAT",
+           .help = "form of these",
+           .fallback = "text",
+           .choices = {"text", "json"}},
+          {.name = "log-level", .value = "LEVEL", .help = "accepted: only errors are logged", .fallback = "error"},
+          {.name = "debug", .help = "accepted: only errors are logged"},
+          {.name = "systemd-cgroup", .help = "ask systemd for the cgroup: the same as --cgroup-manager=systemd"},
+          {.name = "cgroup-manager",
+           .value = "MANAGER",
+           .help = "who makes cgroups",
+           .fallback = "cgroupfs",
+           .choices = {"cgroupfs", "systemd"}},
+          {.name = "rootless",
+           .value = "WHEN",
+           .help = "only false, or auto when root calls, can be honoured",
+           .fallback = "auto",
+           .choices = {"auto", "true", "false"}}};
+}
 
 }  // namespace
 
@@ -242,38 +215,29 @@ base::Applet oci_applet() {
       .aliases = {"runc"},
       .summary = "run containers from OCI bundles, as runc does",
       .description = "A member of config.json that this runtime does not act on is refused by name.",
-      .options = {{.name = "root",
-                   .value = "DIRECTORY",
-                   .help = "where containers are written down",
-                   .fallback = "/run/clusteros/oci"},
-                  {.name = "log", .value = "FILE", .help = "write errors there, too"},
-                  {.name = "log-format",
-                   .value = "FORMAT",
-                   .help = "form of these",
-                   .fallback = "text",
-                   .choices = {"text", "json"}}},
+      .options = global_options(),
       .commands =
           {
               {.name = "create",
                .arguments = "ID",
                .summary = "make a container and let it wait for start",
-               .options = {kBundle, kPidFile},
+               .options = create_options(),
                .min_arguments = 1,
                .max_arguments = 1,
-               .run = logged<create>},
+               .run = logged<create_command>},
               {.name = "start",
                .arguments = "ID",
                .summary = "run the program of a created container",
                .min_arguments = 1,
                .max_arguments = 1,
-               .run = logged<start>},
+               .run = logged<start_command>},
               {.name = "run",
                .arguments = "ID",
                .summary = "create, start, wait and delete",
-               .options = {kBundle, kPidFile, {.name = "detach", .letter = 'd', .help = "return once it runs"}},
+               .options = run_options_of_oci(),
                .min_arguments = 1,
                .max_arguments = 1,
-               .run = logged<run>},
+               .run = logged<run_command_of_oci>},
               {.name = "state",
                .arguments = "ID",
                .summary = "print a container's state as JSON",
@@ -297,14 +261,10 @@ base::Applet oci_applet() {
               {.name = "exec",
                .arguments = "ID [COMMAND [ARGUMENT...]]",
                .summary = "run a further command in a container",
-               .options =
-                   {{.name = "process", .letter = 'p', .value = "FILE", .help = "take the process from JSON"},
-                    {.name = "env", .letter = 'e', .value = "NAME=VALUE", .help = "set a variable", .repeatable = true},
-                    {.name = "user", .letter = 'u', .value = "UID[:GID]", .help = "who it runs as"},
-                    {.name = "cwd", .value = "PATH", .help = "where it starts"}},
+               .options = exec_options(),
                .min_arguments = 1,
                .max_arguments = base::kAnyNumber,
-               .run = logged<exec>,
+               .run = logged<exec_command>,
                .pass_through = true},
               {.name = "list",
                .arguments = "",

@@ -2,6 +2,7 @@
 
 #include <sys/mount.h>
 
+#include "runtime/oci_hooks.h"
 #include "runtime/oci_linux.h"
 #include "runtime/oci_mounts.h"
 #include "runtime/oci_process.h"
@@ -47,8 +48,8 @@ OciContainer parse_oci_config(const base::Json& config, const std::string& bundl
     spec.mounts.push_back(std::move(mount));
   }
   if (const base::Json* annotations = reader.member("annotations")) spec.annotations = *annotations;
-  ObjectReader hooks = reader.object("hooks");
-  hooks.done();
+  spec.hooks = parse_hooks(reader.object("hooks"));
+  spec.hooks.bundle = bundle;
   reader.done();
   return result;
 }

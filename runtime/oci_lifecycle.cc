@@ -1,44 +1,55 @@
 #include "runtime/oci_lifecycle.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include <cstring>
+#include <cerrno>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "runtime/oci_config.h"
+#include "runtime/oci_hooks.h"
 #include "runtime/supervisor.h"
+#include "runtime/terminal.h"
+#include "runtime/unix_socket.h"
 
 namespace runtime {
 namespace {
 
 constexpr const char* kStartSocket = "start";
 constexpr int kKillMilliseconds = 10000;
+constexpr std::uint64_t kMostFiles = 1024;  // that a caller may hand down
 
-// --- the socket on which a created container waits: its first process listens, `start` connects.
-
-sockaddr_un address_of(const base::Fd& directory) {
-  // By the directory's descriptor, since a socket's path may have 107 characters only.
-  std::string path = "/proc/self/fd/" + std::to_string(directory.get()) + "/" + kStartSocket;
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
-base::Fd listen_for_start(const std::string& directory) {
-  base::Fd place = base::open_directory(directory);
-  base::Fd listener(base::check(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), "make a socket"));
-  sockaddr_un address = address_of(place);
-  base::check(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind", directory);
-  base::check(listen(listener.get(), 1), "listen", directory);
+// A created container waits on a socket: its first process listens, `start` connects.
+base::Fd listen_for_start(const std::string& path) {
+  base::Fd listener = bind_unix(path, SOCK_SEQPACKET);
+  base::check(listen(listener.get(), 1), "listen", path);
   return listener;
 }
 
-CgroupPlan plan_of(const OciContainer& container) {
+// Sockets that systemd or the like hands down come first (sd_listen_fds(3)); inside, the application is process 1.
+void pass_listening_sockets_on(Process& process) {
+  const char* text = std::getenv("LISTEN_FDS");
+  std::optional<std::uint64_t> count = base::parse_unsigned(text == nullptr ? "" : text);
+  if (!count || *count == 0) return;
+  if (*count > kMostFiles) throw base::Error("LISTEN_FDS", text, "expected at most " + std::to_string(kMostFiles));
+  process.preserved_files += static_cast<unsigned>(*count);
+  process.environment.push_back("LISTEN_FDS=" + std::to_string(*count));
+  process.environment.emplace_back("LISTEN_PID=1");
+  if (const char* names = std::getenv("LISTEN_FDNAMES")) {
+    process.environment.push_back(std::string("LISTEN_FDNAMES=") + names);
+  }
+}
+
+CgroupPlan plan_of(const OciContainer& container, const CreateOptions& options) {
+  if (options.systemd_cgroup) throw base::Error("--systemd-cgroup", "", "not supported");
   CgroupPlan plan{.kind = CgroupPlan::Kind::kNone, .mount = cgroup_mount()};
   if (plan.mount.empty()) return plan;
   if (container.cgroups_path.find(':') != std::string::npos) {
@@ -53,7 +64,106 @@ CgroupPlan plan_of(const OciContainer& container) {
   return plan;
 }
 
+OciContainer read_container(const std::string& id, const CreateOptions& options) {
+  std::string path = options.config.empty() ? options.bundle + "/config.json" : options.config;
+  OciContainer container = parse_oci_config(base::parse_json(base::read_file(path), path), options.bundle, id);
+  container.spec.process.preserved_files = options.preserved_files;
+  container.spec.process.new_keyring = options.new_keyring;
+  if (options.foreground) take_size_of_ours(container.spec.process);
+  pass_listening_sockets_on(container.spec.process);
+  check_preserved_files(container.spec.process);
+  return container;
+}
+
+ContainerState state_of(const OciContainer& container, const CreateOptions& options) {
+  const ContainerSpec& spec = container.spec;
+  ContainerState state;
+  state.id = state.name = spec.id;
+  state.bundle = options.bundle;
+  state.root = spec.root.directory;
+  state.created = now_text();
+  state.command = spec.process.arguments;
+  state.process = spec.process;
+  state.namespaces = spec.namespaces;
+  // What exec joins: a namespace that was joined is not the host's either.
+  state.namespaces.network |= !spec.namespaces.network_path.empty();
+  state.namespaces.ipc |= !spec.namespaces.ipc_path.empty();
+  state.namespaces.uts |= !spec.namespaces.uts_path.empty();
+  state.namespaces.pid |= !spec.namespaces.pid_path.empty();
+  state.annotations = spec.annotations;
+  return state;
+}
+
+// --- who gets the terminal's other end and the pidfd. Connected before anything is made, so that a wrong path is
+// known.
+
+struct Receivers {
+  base::Fd console;
+  base::Fd pidfd;
+};
+
+Receivers connect_receivers(const ContainerSpec& spec, const CreateOptions& options) {
+  if (spec.process.terminal && !options.foreground && options.console_socket.empty()) {
+    throw base::Error("create", spec.id, "process.terminal needs --console-socket when nobody stays");
+  }
+  if (!spec.process.terminal && !options.console_socket.empty()) {
+    throw base::Error("create", spec.id, "--console-socket needs process.terminal");
+  }
+  Receivers receivers;
+  if (!options.console_socket.empty()) receivers.console = connect_unix(options.console_socket, SOCK_STREAM);
+  if (!options.pidfd_socket.empty()) receivers.pidfd = connect_unix(options.pidfd_socket, SOCK_STREAM);
+  return receivers;
+}
+
+void hand_out(Launched& launched, const Receivers& receivers, const CreateOptions& options) {
+  if (receivers.console) {
+    send_descriptor(receivers.console, launched.terminal, terminal_name(launched.terminal));
+    launched.terminal.reset();
+  }
+  if (receivers.pidfd) send_descriptor(receivers.pidfd, launched.pid_fd, "pidfd");
+  if (!options.pid_file.empty()) base::write_file_atomic(options.pid_file, std::to_string(launched.pid));
+}
+
+// --- hooks
+
+std::string state_for_hook(const ContainerState& state, std::string_view status) {
+  int pid = status == "stopped" ? 0 : state.pid;
+  return hook_state(state.id, status, pid, state.bundle, state.annotations);
+}
+
+// The specification has their failure logged, and the others run.
+void run_poststop_hooks(const Hooks& hooks, const ContainerState& state) {
+  for (const Hook& hook : hooks.poststop) {
+    try {
+      run_hooks("poststop", {hook}, state_for_hook(state, "stopped"));
+    } catch (const base::Error& error) {
+      base::log_warning("container {}: {}", state.id, error.what());
+    }
+  }
+}
+
+void wait_until_ended(const ContainerState& state) {
+  base::Fd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, state.pid, 0)));
+  pollfd wait = {.fd = pid_fd.get(), .events = POLLIN, .revents = 0};
+  if (pid_fd) poll(&wait, 1, kKillMilliseconds);
+}
+
+// After the failure of a hook around the start (runtime.md "Lifecycle").
+void end_and_delete(StateStore& store, const ContainerState& state) {
+  signal_process(state.pid, state.start_time, SIGKILL);
+  wait_until_ended(state);
+  delete_container(store, state);
+}
+
 }  // namespace
+
+void check_preserved_files(const Process& process) {
+  for (unsigned number = 3; number < 3 + process.preserved_files; number++) {
+    if (fcntl(static_cast<int>(number), F_GETFD) < 0) {
+      throw base::Error("preserve files", "descriptor " + std::to_string(number), errno);
+    }
+  }
+}
 
 Status status_of(const ContainerState& state) {
   if (state.status == Status::kCreating && state.pid == 0) return Status::kCreating;
@@ -69,64 +179,73 @@ std::string_view oci_status(const ContainerState& state) {
 
 ContainerState load(const StateStore& store, const std::string& id) {
   std::optional<ContainerState> state = store.load(id);
-  if (!state) throw base::Error("container", id, "there is none");
+  if (!state) throw base::Error("container " + id, "", "does not exist");
   return std::move(*state);
 }
 
-void start_container(StateStore& store, ContainerState& state) {
+std::optional<NotifyProxy> start_container(StateStore& store, ContainerState& state) {
   if (status_of(state) != Status::kCreated) {
     throw base::Error("start", state.id, "it is " + std::string(oci_status(state)) + ", not created");
   }
-  base::Fd place = base::open_directory(store.path_of(state.id));
-  base::Fd connection(base::check(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), "make a socket"));
-  sockaddr_un address = address_of(place);
-  base::check(connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "start", state.id);
-  Channel channel(std::move(connection));
-  if (std::optional<Message> failure = channel.receive()) throw StartError(failure->code, failure->text);
+  std::optional<NotifyProxy> proxy;
+  std::string notify = store.path_of(state.id, kNotifyDirectory);
+  if (has_manager() && base::exists(notify)) proxy.emplace(notify, state.pid);
+  Channel channel(connect_unix(store.path_of(state.id, kStartSocket), SOCK_SEQPACKET));
+  if (std::optional<Message> failure = channel.receive()) {
+    if (failure->code == kHookFailed) end_and_delete(store, state);
+    throw StartError(failure->code == kHookFailed ? 125 : failure->code, failure->text);
+  }
   state.status = Status::kRunning;
   state.started = now_text();
   store.save(state);
+  try {
+    run_hooks("poststart", load_hooks(store, state.id).poststart, state_for_hook(state, "running"));
+  } catch (const base::Error&) {
+    end_and_delete(store, state);
+    throw;
+  }
+  return proxy;
 }
 
-Launched create_container(StateStore& store, const std::string& id, const std::string& bundle,
-                          const std::string& pid_file, ContainerState& state) {
+Launched create_container(StateStore& store, const std::string& id, const CreateOptions& options,
+                          ContainerState& state) {
   if (!is_valid_id(id)) throw base::Error("container", id, "not an id: letters, digits, _ + - (and . after the first)");
-  std::string path = bundle + "/config.json";
-  OciContainer container = parse_oci_config(base::parse_json(base::read_file(path), path), bundle, id);
-  CgroupPlan plan = plan_of(container);
+  OciContainer container = read_container(id, options);
+  ContainerSpec& spec = container.spec;
+  CgroupPlan plan = plan_of(container, options);
   if (plan.kind == CgroupPlan::Kind::kDirectory && base::exists(plan.path) && !Cgroup(plan.path).processes().empty()) {
     throw base::Error("create", id, "the cgroup " + plan.path + " is in use");
   }
-  state.id = state.name = id;
-  state.bundle = bundle;
-  state.created = now_text();
-  state.command = container.spec.process.arguments;
-  state.process = container.spec.process;
-  state.namespaces = container.spec.namespaces;
-  // What exec joins: a namespace that was joined is not the host's either.
-  state.namespaces.network |= !container.spec.namespaces.network_path.empty();
-  state.namespaces.ipc |= !container.spec.namespaces.ipc_path.empty();
-  state.namespaces.uts |= !container.spec.namespaces.uts_path.empty();
-  state.namespaces.pid |= !container.spec.namespaces.pid_path.empty();
-  state.annotations = container.spec.annotations;
+  state = state_of(container, options);
   state.cgroup = plan.path;
+  Receivers receivers = connect_receivers(spec, options);
+  std::optional<RuntimeNamespaces> here;
+  if (spec.hooks.any()) here.emplace();
   base::Fd lock = store.create(state);
   try {
-    base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(container.spec.process.seccomp), 0600);
+    base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(spec.process.seccomp), 0600);
+    save_hooks(store, id, spec.hooks);
+    if (has_manager()) provide_notify_socket(store.path_of(id, kNotifyDirectory), spec);
     InitFiles files;
-    files.start_socket = listen_for_start(store.path_of(id));
-    Launched launched = launch(container.spec, plan, std::move(files), [](int) {});
-    wait_until_running(launched);
+    files.start_socket = listen_for_start(store.path_of(id, kStartSocket));
+    Launched launched = launch(spec, plan, std::move(files), [&](int) {
+      if (here) here->enter();
+    });
     state.pid = launched.pid;
     state.start_time = process_start_time(launched.pid);
+    wait_until_running(launched, [&] {
+      run_hooks("prestart", spec.hooks.prestart, state_for_hook(state, "creating"));
+      run_hooks("createRuntime", spec.hooks.create_runtime, state_for_hook(state, "creating"));
+    });
     state.status = Status::kCreated;
     store.save(state);
-    if (!pid_file.empty()) base::write_file_atomic(pid_file, std::to_string(launched.pid));
+    hand_out(launched, receivers, options);
     return launched;
   } catch (...) {
     if (state.pid > 0) signal_process(state.pid, state.start_time, SIGKILL);
     if (!state.cgroup.empty()) Cgroup(state.cgroup).remove(1000);
     store.remove(id);
+    if (here) run_poststop_hooks(spec.hooks, state);
     throw;
   }
 }
@@ -138,7 +257,9 @@ void delete_container(StateStore& store, const ContainerState& state) {
     if (!cgroup.remove(kKillMilliseconds))
       throw base::Error("delete", state.id, "processes are still in " + state.cgroup);
   }
+  Hooks hooks = load_hooks(store, state.id);
   store.remove(state.id);
+  run_poststop_hooks(hooks, state);
 }
 
 }  // namespace runtime

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "runtime/oci_scheduling.h"
 
 namespace runtime {
 namespace {
@@ -77,6 +78,23 @@ void parse_user(ObjectReader& process, Process& result) {
   user.done();
 }
 
+void parse_terminal(ObjectReader& process, Process& result) {
+  constexpr std::int64_t kMost = 65535;
+  result.terminal = process.boolean("terminal");
+  ObjectReader size = process.object("consoleSize");
+  result.terminal_rows = static_cast<std::uint16_t>(size.integer("height", 0, kMost).value_or(0));
+  result.terminal_columns = static_cast<std::uint16_t>(size.integer("width", 0, kMost).value_or(0));
+  size.done();
+}
+
+void refuse_what_nobody_applies(ObjectReader& process, const Process& result) {
+  if (result.scheduler) refuse(process.path_of("scheduler"), "not supported");
+  if (result.io_priority) refuse(process.path_of("ioPriority"), "not supported");
+  if (!result.cpus_before.empty() || !result.cpus_after.empty()) {
+    refuse(process.path_of("execCPUAffinity"), "not supported");
+  }
+}
+
 }  // namespace
 
 Process parse_process(ObjectReader process) {
@@ -86,8 +104,7 @@ Process parse_process(ObjectReader process) {
   result.environment = process.texts("env");
   result.working_directory = process.text("cwd");
   if (!result.working_directory.starts_with('/')) refuse(process.path_of("cwd"), "expected an absolute path");
-  if (process.boolean("terminal")) refuse(process.path_of("terminal"), "not supported");
-  process.member("consoleSize");  // says nothing without a terminal
+  parse_terminal(process, result);
   parse_user(process, result);
   ObjectReader sets = process.object("capabilities");
   result.capabilities = {.bounding = parse_capabilities(sets, "bounding"),
@@ -108,7 +125,9 @@ Process parse_process(ObjectReader process) {
   if (auto adjustment = process.integer("oomScoreAdj", -1000, 1000)) {
     result.oom_score_adjustment = static_cast<int>(*adjustment);
   }
-  process.done();  // apparmorProfile, selinuxLabel, scheduler, ioPriority, … are refused when they say something
+  parse_scheduling(process, result);
+  refuse_what_nobody_applies(process, result);
+  process.done();  // apparmorProfile and selinuxLabel are refused when they say something
   return result;
 }
 

@@ -125,6 +125,7 @@ struct Process {
   std::optional<Scheduler> scheduler = {};
   std::optional<int> io_priority = {};            // ioprio_set(2)'s value: class << 13 | data
   std::string cpus_before = {}, cpus_after = {};  // of execCPUAffinity: until and from the execve on; lists as "0-3"
+  bool new_keyring = true;                        // a session keyring of its own; false: its caller's
   std::string apparmor_profile = {};
   std::string selinux_label = {};
 };

@@ -28,6 +28,7 @@ struct ContainerState {
   std::string image;         // reference; "" for a bundle
   std::string image_digest;  // "sha256:…"
   std::string bundle;        // oci-runtime's; "" for an image
+  std::string root;          // a bundle's root filesystem
   std::vector<std::string> command;
   int pid = 0;                             // on the host
   std::uint64_t start_time = 0;            // of that process, clock ticks since boot: tells it from a later one

@@ -42,6 +42,9 @@ base::Json process_to_json(const Process& process) {
             {"inheritable", texts(capability_names(sets.inheritable))},
             {"ambient", texts(capability_names(sets.ambient))}}},
           {"limits", limits},
+          {"umask", process.file_mode_mask ? base::Json(*process.file_mode_mask) : base::Json()},
+          {"oomScoreAdj", process.oom_score_adjustment ? base::Json(*process.oom_score_adjustment) : base::Json()},
+          {"newKeyring", process.new_keyring},
           {"noNewPrivileges", process.no_new_privileges}};
 }
 
@@ -57,6 +60,13 @@ Process process_from_json(const base::Json& json) {
   process.working_directory = base::json_string(json, "cwd", "/");
   process.user = base::json_string(json, "user");
   process.no_new_privileges = base::json_bool(json, "noNewPrivileges", true);
+  process.new_keyring = base::json_bool(json, "newKeyring", true);
+  if (auto mask = json.find("umask"); mask != json.end() && !mask->is_null()) {
+    process.file_mode_mask = mask->get<unsigned>();
+  }
+  if (auto score = json.find("oomScoreAdj"); score != json.end() && !score->is_null()) {
+    process.oom_score_adjustment = score->get<int>();
+  }
   for (const base::Json& group : json.value("additionalGroups", base::Json::array())) {
     process.additional_groups.push_back(group.get<std::uint32_t>());
   }
@@ -109,6 +119,7 @@ base::Json to_json(const ContainerState& state) {
           {"image", state.image},
           {"imageDigest", state.image_digest},
           {"bundle", state.bundle},
+          {"root", state.root},
           {"command", texts(state.command)},
           {"pid", state.pid},
           {"startTime", state.start_time},
@@ -145,6 +156,7 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
     state.image = base::json_string(json, "image");
     state.image_digest = base::json_string(json, "imageDigest");
     state.bundle = base::json_string(json, "bundle");
+    state.root = base::json_string(json, "root");
     state.command = texts_of(json, "command");
     state.pid = static_cast<int>(base::json_integer(json, "pid"));
     state.start_time = static_cast<std::uint64_t>(base::json_integer(json, "startTime"));

@@ -44,10 +44,7 @@ sigset_t forwarded_set() {
 }
 
 void pass_signals_on(const base::Fd& signals, const base::Fd& pid_fd) {
-  signalfd_siginfo info = {};
-  while (read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    syscall(SYS_pidfd_send_signal, pid_fd.get(), static_cast<int>(info.ssi_signo), nullptr, 0);
-  }
+  while (std::optional<int> number = next_signal(signals)) send_signal(pid_fd, *number);
 }
 
 // One read. False at the end of the stream.
@@ -91,9 +88,23 @@ void hold_signals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo) {
+base::Fd open_signals() {
   sigset_t set = forwarded_set();
-  base::Fd signals(base::check(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "make a signal descriptor"));
+  return base::Fd(base::check(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "make a signal descriptor"));
+}
+
+std::optional<int> next_signal(const base::Fd& signals) {
+  signalfd_siginfo info = {};
+  if (read(signals.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return std::nullopt;
+  return static_cast<int>(info.ssi_signo);
+}
+
+void send_signal(const base::Fd& pid_fd, int signal) {
+  syscall(SYS_pidfd_send_signal, pid_fd.get(), signal, nullptr, 0);
+}
+
+int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo) {
+  base::Fd signals = open_signals();
   bool ended = false;
   std::chrono::steady_clock::time_point drained_by;
   std::array<pollfd, 4> waits = {{{.fd = signals.get(), .events = POLLIN, .revents = 0},
@@ -121,17 +132,6 @@ int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo
   log.finish("stdout", now_text());
   log.finish("stderr", now_text());
   return wait_for_exit(container.pid);
-}
-
-void wait_and_forward(const base::Fd& pid_fd) {
-  sigset_t set = forwarded_set();
-  base::Fd signals(base::check(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "make a signal descriptor"));
-  std::array<pollfd, 2> waits = {
-      {{.fd = signals.get(), .events = POLLIN, .revents = 0}, {.fd = pid_fd.get(), .events = POLLIN, .revents = 0}}};
-  while (waits[1].revents == 0) {
-    if (poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) base::throw_errno("wait for the process");
-    if (waits[0].revents != 0) pass_signals_on(signals, pid_fd);
-  }
 }
 
 int signal_by_name(const std::string& name) {

@@ -3,6 +3,7 @@
 // is seen. One call for the container's whole life.
 
 #include <csignal>
+#include <optional>
 #include <string>
 
 #include "base/fd.h"
@@ -22,11 +23,13 @@ OutputPipes make_output_pipes(std::uint32_t owner);
 // Blocks the signals that supervise() passes on. To be called before the container starts, so that none is lost.
 void hold_signals();
 
+// The held signals, one by one, for loops of one's own.
+base::Fd open_signals();  // a signalfd(2), readable when there is one
+std::optional<int> next_signal(const base::Fd& signals);
+void send_signal(const base::Fd& pid_fd, int signal);  // no error when the process is gone
+
 // Returns the exit code (128 + n for signal n). `echo`: also write the output to our own.
 int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo);
-
-// The same for a process whose output is not ours to keep: passes signals on until it has ended (but not reaped).
-void wait_and_forward(const base::Fd& pid_fd);
 
 // Number of a signal: "TERM", "SIGTERM", "15". Throws base::Error.
 int signal_by_name(const std::string& name);

@@ -6,26 +6,7 @@ if [[ ! ${OCI_SUITE:-} && ${1:-} != --list && ${1:-} != --help ]]; then
 fi
 
 . "$(dirname "$0")/../lib/test.sh"
-
-oci() { "$CLUSTERCTL" oci-runtime --root "$TMP/state" "$@"; }
-
-# bundle: $TMP/bundle with busybox and our own example, made writable.
-bundle() {
-  local name tree=$TMP/bundle/rootfs
-  mkdir -p "$tree"/{bin,etc,tmp}
-  cp /usr/bin/busybox "$tree/bin/busybox"
-  for name in $(busybox --list | grep -vx busybox); do ln -s busybox "$tree/bin/$name"; done
-  oci spec -b "$TMP/bundle"
-  edit '.root.readonly = false'
-}
-
-# edit FILTER: changes config.json with jq.
-edit() {
-  jq "$1" "$TMP/bundle/config.json" >"$TMP/bundle/new.json"
-  mv "$TMP/bundle/new.json" "$TMP/bundle/config.json"
-}
-
-command_is() { edit ".process.args = [\"sh\", \"-c\", $(jq -n --arg text "$1" '$text')]"; }
+. "$(dirname "$0")/../lib/oci.sh"
 
 test_version_and_features_tell_the_truth() {
   expect_match "$(oci --version)" 'spec: 1\.2\.0'
@@ -60,7 +41,6 @@ test_create_start_state_kill_delete() {
   oci delete c
   expect_eq "$(oci list -f json)" '[]'
 }
-stopped() { [[ $(oci state "$1" | jq -r .status) == stopped ]]; }
 
 test_start_reports_a_missing_program() {
   bundle
@@ -128,9 +108,10 @@ test_unsupported_members_are_refused_by_name() {
   bundle
   cp "$TMP/bundle/config.json" "$TMP/good.json"
   local -A changes=(
-    [hooks.prestart]='.hooks.prestart = [{"path": "/bin/true"}]'
+    [hooks.prestart]='.hooks.prestart = [{"path": "bin/true"}]'
+    [hooks.middle]='.hooks.middle = [{"path": "/bin/true"}]'
     [linux.sysctl]='.linux.sysctl["net.ipv4.ip_forward"] = "1"'
-    [process.terminal]='.process.terminal = true'
+    [process.apparmorProfile]='.process.apparmorProfile = "docker-default"'
     [domainname]='.domainname = "x"'
     ["'tmpcopyup'"]='.mounts[1].options += ["tmpcopyup"]'
     [linux.resources.blockIO.leafWeight]='.linux.resources.blockIO.leafWeight = 10'
@@ -147,7 +128,7 @@ test_unsupported_members_are_refused_by_name() {
 
 test_errors_go_to_the_log_as_json() {
   expect_fail 1 oci --log "$TMP/log" --log-format json start nosuch 2>/dev/null
-  expect_match "$(jq -r '.level + " " + .msg' "$TMP/log")" '^error container nosuch'
+  expect_match "$(jq -r '.level + " " + .msg' "$TMP/log")" '^error container nosuch: does not exist'
 }
 
 test_ids_cannot_leave_their_directory() {

@@ -1,0 +1,74 @@
+#include "runtime/unix_socket.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.h"
+
+namespace runtime {
+namespace {
+
+// The address is good for as long as `directory` is open.
+struct Address {
+  base::Fd directory;
+  sockaddr_un address = {};
+};
+
+Address address_of(const std::string& path) {
+  std::filesystem::path whole(path);
+  std::string parent = whole.parent_path().empty() ? "." : whole.parent_path().string();
+  Address result{.directory = base::open_file(parent, O_PATH | O_DIRECTORY)};
+  std::string text = "/proc/self/fd/" + std::to_string(result.directory.get()) + "/" + whole.filename().string();
+  if (text.size() >= sizeof result.address.sun_path) throw base::Error("open socket", path, "the name is too long");
+  result.address.sun_family = AF_UNIX;
+  std::memcpy(result.address.sun_path, text.data(), text.size());
+  return result;
+}
+
+base::Fd make_socket(int type) {
+  return base::Fd(base::check(socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "make a socket"));
+}
+
+}  // namespace
+
+base::Fd connect_unix(const std::string& path, int type) {
+  Address address = address_of(path);
+  base::Fd connection = make_socket(type);
+  base::check(connect(connection.get(), reinterpret_cast<sockaddr*>(&address.address), sizeof address.address),
+              "connect to", path);
+  return connection;
+}
+
+base::Fd bind_unix(const std::string& path, int type) {
+  Address address = address_of(path);
+  base::Fd bound = make_socket(type);
+  base::check(bind(bound.get(), reinterpret_cast<sockaddr*>(&address.address), sizeof address.address), "bind", path);
+  return bound;
+}
+
+void send_descriptor(const base::Fd& socket, const base::Fd& file, const std::string& text) {
+  iovec part = {const_cast<char*>(text.data()), text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int));
+  int number = file.get();
+  std::memcpy(CMSG_DATA(rights), &number, sizeof number);
+  while (sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0) {
+    if (errno != EINTR) base::throw_errno("send a descriptor");
+  }
+}
+
+}  // namespace runtime
