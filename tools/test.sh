@@ -143,7 +143,7 @@ build_history_checker() {
 # What the black-box tests of the runtime kill and provoke it with.
 build_runtime_programs() {
   [[ -e out/release/build.ninja ]] || run_logged "configuring release" "$LOGS/configure-release.log" cmake --preset release || return 1
-  run_logged "building the programs of the runtime's tests" "$LOGS/build-runtime-programs.log" ninja -C out/release kill_at
+  run_logged "building the programs of the runtime's tests" "$LOGS/build-runtime-programs.log" ninja -C out/release kill_at threat_probe
 }
 
 build_power() {
@@ -305,7 +305,7 @@ main() {
     fi
     # The tests themselves have no network. Without it those that compare with etcd say that they are skipped.
     [[ $tier != blackbox ]] || tools/oracle.sh ensure || true
-    [[ $tier != blackbox ]] || build_step "the programs of the runtime's tests" build_runtime_programs || rm -f out/release/kill_at
+    [[ $tier != blackbox ]] || build_step "the programs of the runtime's tests" build_runtime_programs || rm -f out/release/{kill_at,threat_probe}
     [[ $tier != lab ]] || build_step "the checker of histories" build_history_checker || rm -f out/release/kv_history
     # shellcheck disable=SC2046 # names without spaces
     shell_tier "$tier" "$([[ $tier == blackbox ]] && echo "$jobs" || echo 1)" $(tier_files "$tier")
