@@ -15,7 +15,6 @@
 #include <functional>
 
 #include "base/error.h"
-#include "runtime/seccomp_profile.h"
 
 namespace runtime {
 namespace {
@@ -57,6 +56,7 @@ TEST_CASE("what reaches deep into the kernel is not permitted") {
   CHECK(errno_under_filter([] { return syscall(SYS_open_by_handle_at, -1, 0, 0); }) == EPERM);
   CHECK(errno_under_filter([] { return static_cast<long>(socket(AF_ALG, SOCK_SEQPACKET, 0)); }) == EPERM);
   CHECK(errno_under_filter([] { return static_cast<long>(socket(AF_VSOCK, SOCK_STREAM, 0)); }) == EPERM);
+  CHECK(errno_under_filter([] { return syscall(SYS_socket, (1L << 32) | AF_ALG, SOCK_SEQPACKET, 0); }) == EPERM);
   CHECK(errno_under_filter([] { return syscall(SYS_personality, ADDR_NO_RANDOMIZE); }) == EPERM);
   CHECK(errno_under_filter([] { return syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0); }) == EPERM);
 }
