@@ -6,7 +6,6 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,8 +17,6 @@
 #include "runtime/cgroup_scope.h"
 #include "runtime/device_filter.h"
 #include "runtime/overlay.h"
-
-extern char** environ;
 
 namespace runtime {
 namespace {
@@ -263,24 +260,6 @@ int wait_for_exit(int pid) {
     if (errno != EINTR) base::throw_errno("wait for process", std::to_string(pid));
   }
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-void protect_binary() {
-  constexpr const char* kSelf = "/proc/self/exe";
-  struct statvfs status = {};
-  base::check(statvfs(kSelf, &status), "stat", kSelf);
-  if (status.f_flag & ST_RDONLY) return;
-  base::Fd tree = clone_tree(kSelf, false);
-  change_attributes(tree, MOUNT_ATTR_RDONLY, 0, false, kSelf);
-
-  std::string command_line = base::read_file("/proc/self/cmdline");
-  if (command_line.ends_with('\0')) command_line.pop_back();
-  std::vector<std::string> words = base::split(command_line, '\0');
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  syscall(SYS_execveat, tree.get(), "", arguments.data(), environ, AT_EMPTY_PATH);
-  base::throw_errno("run from a read-only mount");
 }
 
 std::uint64_t process_start_time(int pid) {

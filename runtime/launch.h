@@ -13,6 +13,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/channel.h"
 #include "runtime/container_init.h"
+#include "runtime/protect_binary.h"
 #include "runtime/spec.h"
 
 namespace runtime {
@@ -64,11 +65,6 @@ void wait_until_running(Launched& launched, const std::function<void()>& run_hoo
 
 // waitpid(2): the application's exit code, 128 + n for signal n.
 int wait_for_exit(int pid);
-
-// Runs this program from a read-only mount of its file from now on (it executes itself again, once), so that a process
-// in a container which gets hold of /proc/PID/exe cannot write to it (CVE-2019-5736). Nothing to do when the file
-// system is read-only anyway. To be called before anything else.
-void protect_binary();
 
 // Time at which the process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 when it is gone.
 std::uint64_t process_start_time(int pid);

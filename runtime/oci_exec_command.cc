@@ -104,10 +104,10 @@ std::vector<base::Option> exec_options() {
 }
 
 int exec_command(const base::Invocation& invocation) {
-  protect_binary();
   refuse_labels(invocation);
   StateStore store = store_of(invocation);
   ContainerState state = load(store, invocation.arguments.front());
+  protect_binary_from(state.pid);
   Process process = process_of(invocation, state);
   process.preserved_files = static_cast<unsigned>(invocation.number("preserve-fds", 0, kMostFiles));
   check_preserved_files(process);

@@ -66,7 +66,11 @@ CgroupPlan plan_of(const OciContainer& container, const CreateOptions& options) 
 
 OciContainer read_container(const std::string& id, const CreateOptions& options) {
   std::string path = options.config.empty() ? options.bundle + "/config.json" : options.config;
-  OciContainer container = parse_oci_config(base::parse_json(base::read_file(path), path), options.bundle, id);
+  std::string config = base::read_file(path);
+  // Protecting begins the program anew, so it is done before the reading when there can be no user namespace.
+  if (config.find("uidMappings") == std::string::npos) protect_binary();
+  OciContainer container = parse_oci_config(base::parse_json(config, path), options.bundle, id);
+  protect_binary_from(container.spec);
   container.spec.process.preserved_files = options.preserved_files;
   container.spec.process.new_keyring = options.new_keyring;
   if (options.foreground) take_size_of_ours(container.spec.process);

@@ -77,7 +77,6 @@ std::vector<base::Option> run_options_of_oci() {
 }
 
 int create_command(const base::Invocation& invocation) {
-  protect_binary();
   StateStore store = store_of(invocation);
   ContainerState state;
   create_container(store, invocation.arguments.front(), options_of(invocation), state);
@@ -92,7 +91,6 @@ int start_command(const base::Invocation& invocation) {
 }
 
 int run_command_of_oci(const base::Invocation& invocation) {
-  protect_binary();
   StateStore store = store_of(invocation);
   ContainerState state;
   CreateOptions options = options_of(invocation);

@@ -28,7 +28,7 @@ struct CallNumber {
   std::uint32_t number;
 };
 constexpr CallNumber kNumbers[] = {
-#include "syscall_numbers.inc"
+#include <syscall_numbers.inc>
 };
 
 constexpr std::uint32_t kHighest = std::ranges::max(kNumbers, {}, &CallNumber::number).number;
