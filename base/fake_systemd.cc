@@ -116,10 +116,17 @@ void FakeSystemd::unmask(const std::vector<std::string>& names, bool) {
   }
 }
 
-std::string FakeSystemd::start_scope(const std::string& name, const std::string& slice, const std::string&,
-                                     const std::vector<int>&) {
-  calls.push_back("scope " + name);
-  return "/" + slice + "/" + name;
+std::string FakeSystemd::start_scope(const ScopeRequest& scope) {
+  calls.push_back("scope " + scope.name);
+  add(scope.name);
+  units[scope.name].active_state = "active";
+  properties[scope.name] = scope.properties;
+  return "/" + scope.slice + "/" + scope.name;
+}
+
+void FakeSystemd::set_properties(const std::string& unit, const std::vector<UnitProperty>& changed) {
+  calls.push_back("set " + unit);
+  properties[unit] = changed;
 }
 
 std::string FakeSystemd::system_state() {

@@ -15,7 +15,8 @@ class FakeSystemd : public Systemd {
   // Every call as one line: "start a.service", "reload", "link /run/fleet/units/a.service".
   std::vector<std::string> calls;
   std::map<std::string, UnitStatus> units;
-  std::set<std::string> fail_to_start;  // start() of these ends "failed"
+  std::map<std::string, std::vector<UnitProperty>> properties;  // of scopes, as last given
+  std::set<std::string> fail_to_start;                          // start() of these ends "failed"
 
   void add(const std::string& name);
 
@@ -34,8 +35,8 @@ class FakeSystemd : public Systemd {
   void link(const std::vector<std::string>& paths, bool runtime) override;
   void mask(const std::vector<std::string>& names, bool runtime) override;
   void unmask(const std::vector<std::string>& names, bool runtime) override;
-  std::string start_scope(const std::string& name, const std::string& slice, const std::string& description,
-                          const std::vector<int>& pids) override;
+  std::string start_scope(const ScopeRequest& scope) override;
+  void set_properties(const std::string& unit, const std::vector<UnitProperty>& changed) override;
   std::string system_state() override;
 };
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/unit_property_bus.h"
 
 namespace base {
 namespace {
@@ -211,32 +212,31 @@ class BusSystemd : public Systemd {
     unit_files("UnmaskUnitFiles", names, runtime, false);
   }
 
-  std::string start_scope(const std::string& name, const std::string& slice, const std::string& description,
-                          const std::vector<int>& pids) override {
+  std::string start_scope(const ScopeRequest& scope) override {
     Message request(method("StartTransientUnit"));
     sd_bus_message* message = request.get();
-    checked(sd_bus_message_append(message, "ss", name.c_str(), "fail"), "build D-Bus message");
+    checked(sd_bus_message_append(message, "ss", scope.name.c_str(), "fail"), "build D-Bus message");
     checked(sd_bus_message_open_container(message, 'a', "(sv)"), "build D-Bus message");
-    checked(sd_bus_message_append(message, "(sv)", "Description", "s", description.c_str()), "build D-Bus message");
-    checked(sd_bus_message_append(message, "(sv)", "Slice", "s", slice.c_str()), "build D-Bus message");
-    checked(sd_bus_message_append(message, "(sv)", "Delegate", "b", 1), "build D-Bus message");
-    checked(sd_bus_message_append(message, "(sv)", "CollectMode", "s", "inactive-or-failed"), "build D-Bus message");
-    checked(sd_bus_message_open_container(message, 'r', "sv"), "build D-Bus message");
-    checked(sd_bus_message_append(message, "s", "PIDs"), "build D-Bus message");
-    checked(sd_bus_message_open_container(message, 'v', "au"), "build D-Bus message");
-    checked(sd_bus_message_open_container(message, 'a', "u"), "build D-Bus message");
-    for (const int pid : pids) {
-      checked(sd_bus_message_append(message, "u", static_cast<std::uint32_t>(pid)), "build D-Bus message");
-    }
-    for (int i = 0; i < 4; ++i) checked(sd_bus_message_close_container(message), "build D-Bus message");
+    append_scope(message, scope);
+    checked(sd_bus_message_close_container(message), "build D-Bus message");
     checked(sd_bus_message_append(message, "a(sa(sv))", 0), "build D-Bus message");
     finished_.clear();
-    const Message reply = send(message, "start", name);
+    const Message reply = send(message, "start", scope.name);
     const std::string result = wait_for_job(read_string(reply.get(), 'o'), milliseconds(30000));
-    if (result != "done") throw Error("start", name, result);
-    const auto group = property(name, "Scope", "ControlGroup");
-    if (!group || group->empty()) throw Error("start", name, "systemd made no cgroup");
+    if (result != "done") throw Error("start", scope.name, result);
+    const auto group = property(scope.name, "Scope", "ControlGroup");
+    if (!group || group->empty()) throw Error("start", scope.name, "systemd made no cgroup");
     return *group;
+  }
+
+  void set_properties(const std::string& unit, const std::vector<UnitProperty>& properties) override {
+    Message request(method("SetUnitProperties"));
+    sd_bus_message* message = request.get();
+    checked(sd_bus_message_append(message, "sb", unit.c_str(), 1), "build D-Bus message");
+    checked(sd_bus_message_open_container(message, 'a', "(sv)"), "build D-Bus message");
+    for (const UnitProperty& property : properties) append_property(message, property);
+    checked(sd_bus_message_close_container(message), "build D-Bus message");
+    send(message, "set properties of", unit);
   }
 
   std::string system_state() override {

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/unit_property.h"
+
 namespace base {
 
 struct UnitStatus {
@@ -49,10 +51,11 @@ class Systemd {
   virtual void mask(const std::vector<std::string>& names, bool runtime) = 0;
   virtual void unmask(const std::vector<std::string>& names, bool runtime) = 0;
 
-  // A scope around running processes (systemd.scope(5)) with Delegate=yes in `slice`; returns its cgroup path (relative
-  // to the cgroup root). Resource limits are left to the caller, who owns the delegated cgroup.
-  virtual std::string start_scope(const std::string& name, const std::string& slice, const std::string& description,
-                                  const std::vector<int>& pids) = 0;
+  // Makes a scope with Delegate=yes around processes and returns its cgroup's path (relative to the cgroup root).
+  // Throws Error when systemd refuses, also when a unit of the name exists.
+  virtual std::string start_scope(const ScopeRequest& scope) = 0;
+  // Changes properties of a loaded unit until it ends.
+  virtual void set_properties(const std::string& unit, const std::vector<UnitProperty>& properties) = 0;
 
   // "running", "degraded", "starting", …
   virtual std::string system_state() = 0;

@@ -89,6 +89,20 @@ bool Cgroup::exists() const {
   return !path_.empty() && base::exists(path_);
 }
 
+void Cgroup::give_to(std::uint32_t uid) const {
+  constexpr auto kGroup = static_cast<gid_t>(-1);
+  base::Fd directory = open();
+  base::check(fchown(directory.get(), uid, kGroup), "give the cgroup to the container", path_);
+  std::string names = base::read_file_if_exists("/sys/kernel/cgroup/delegate")
+                          .value_or("cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n");
+  for (const std::string& name : base::split_words(names)) {
+    // The kernel names files of controllers that are not enabled here, too.
+    if (fchownat(directory.get(), name.c_str(), uid, kGroup, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT) {
+      base::throw_errno("give the cgroup to the container", path_ + "/" + name);
+    }
+  }
+}
+
 void Cgroup::add_process(int pid) const {
   write_knob(path_, "cgroup.procs", std::to_string(pid));
 }

@@ -29,6 +29,10 @@ class Cgroup {
   // (device_filter.h).
   void set_limits(const Resources& resources) const;
 
+  // Lets the user make cgroups below and move processes there, without a say over its own limits: the directory and the
+  // files that /sys/kernel/cgroup/delegate names become the user's (cgroup-v2.rst "Model of Delegation").
+  void give_to(std::uint32_t uid) const;
+
   void add_process(int pid) const;
   base::Fd open() const;               // for CLONE_INTO_CGROUP
   std::vector<int> processes() const;  // of this directory and those below

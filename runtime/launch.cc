@@ -10,11 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/file.h"
 #include "base/text.h"
-#include "runtime/cgroup_scope.h"
 #include "runtime/device_filter.h"
 #include "runtime/overlay.h"
 
@@ -138,8 +138,20 @@ std::optional<StartError> reason_of_failure(Channel& channel) {
   return std::nullopt;
 }
 
+// runtime-spec config-linux.md "Cgroup ownership": only where the container sees its own cgroup and may write there.
+bool owns_cgroup(const ContainerSpec& spec) {
+  if (!spec.namespaces.user || !spec.namespaces.cgroup) return false;
+  return std::ranges::any_of(spec.mounts, [](const Mount& mount) {
+    return mount.type == "cgroup" && (mount.attributes & MOUNT_ATTR_RDONLY) == 0;
+  });
+}
+
 void limit(const ContainerSpec& spec, const Cgroup& cgroup, const base::Fd& device_filter) {
   cgroup.set_limits(spec.resources);
+  if (owns_cgroup(spec)) {
+    std::string_view user = std::string_view(spec.process.user).substr(0, spec.process.user.find(':'));
+    cgroup.give_to(host_id(spec.uid_map, base::parse_unsigned(user).value_or(0)));
+  }
   if (device_filter) attach_device_filter(cgroup.open(), device_filter);
 }
 
@@ -152,10 +164,12 @@ void kill_and_reap(const base::Fd& pid_fd, int pid) {
 }  // namespace
 
 CgroupPlan plan_cgroup(const std::string& id, const std::string& description) {
-  CgroupPlan plan{.mount = cgroup_mount(), .description = description};
+  CgroupPlan plan{.mount = cgroup_mount()};
   if (plan.mount.empty()) return plan;
   if (systemd_is_running()) {
     plan.kind = CgroupPlan::Kind::kScope;
+    plan.scope = {.unit = "container-" + id + ".scope", .slice = "machine.slice", .description = description};
+    plan.path = plan.mount + scope_directory(plan.scope) + "/container";
     return plan;
   }
   plan.kind = CgroupPlan::Kind::kDirectory;
@@ -211,7 +225,7 @@ Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles f
     map_users(spec, pid);
     set_process_limits(spec.process, pid);
     if (plan.kind == CgroupPlan::Kind::kScope) {
-      cgroup = create_in_scope(spec.id, plan.description, pid);
+      cgroup = create_in_scope(*base::connect_systemd(), plan.scope, spec.resources, pid);
       limit(spec, cgroup, device_filter);
     }
     base::Fd user_namespace;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "runtime/cgroup.h"
+#include "runtime/cgroup_scope.h"
 #include "runtime/channel.h"
 #include "runtime/container_init.h"
 #include "runtime/protect_binary.h"
@@ -37,8 +38,8 @@ struct CgroupPlan {
   };
   Kind kind = Kind::kNone;
   std::string mount = {};
-  std::string path = {};
-  std::string description = {};
+  std::string path = {};  // of a scope: where it will be
+  ScopePlan scope = {};
 };
 
 // systemd's scope where systemd runs, else <mount>/clusteros/<id>.

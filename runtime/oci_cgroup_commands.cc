@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "runtime/cgroup_events.h"
+#include "runtime/cgroup_scope.h"
 #include "runtime/cgroup_stats.h"
 #include "runtime/device_filter.h"
 #include "runtime/oci_lifecycle.h"
@@ -102,6 +103,8 @@ int oci_update(const base::Invocation& invocation) {
     filter = load_device_filter(resources.devices);
     if (!filter) throw base::Error("update", "linux.resources.devices", "this kernel lets us attach no device filter");
   }
+  std::string scope = scope_of(cgroup);
+  if (!scope.empty()) update_scope(*base::connect_systemd(), scope, resources);
   cgroup.set_limits(resources);
   if (filter) attach_device_filter(cgroup.open(), filter);
   return 0;

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "runtime/oci_cgroup.h"
 #include "runtime/oci_config.h"
 #include "runtime/oci_hooks.h"
 #include "runtime/supervisor.h"
@@ -46,22 +47,6 @@ void pass_listening_sockets_on(Process& process) {
   if (const char* names = std::getenv("LISTEN_FDNAMES")) {
     process.environment.push_back(std::string("LISTEN_FDNAMES=") + names);
   }
-}
-
-CgroupPlan plan_of(const OciContainer& container, const CreateOptions& options) {
-  if (options.systemd_cgroup) throw base::Error("--systemd-cgroup", "", "not supported");
-  CgroupPlan plan{.kind = CgroupPlan::Kind::kNone, .mount = cgroup_mount()};
-  if (plan.mount.empty()) return plan;
-  if (container.cgroups_path.find(':') != std::string::npos) {
-    throw base::Error("config.json", "linux.cgroupsPath", "systemd's form slice:prefix:name is not supported");
-  }
-  if (container.cgroups_path.find("..") != std::string::npos) {
-    throw base::Error("config.json", "linux.cgroupsPath", "'..' is not allowed");
-  }
-  plan.kind = CgroupPlan::Kind::kDirectory;
-  std::string path = container.cgroups_path.empty() ? "clusteros/oci-" + container.spec.id : container.cgroups_path;
-  plan.path = plan.mount + (path.starts_with('/') ? "" : "/") + path;
-  return plan;
 }
 
 OciContainer read_container(const std::string& id, const CreateOptions& options) {
@@ -216,8 +201,8 @@ Launched create_container(StateStore& store, const std::string& id, const Create
   if (!is_valid_id(id)) throw base::Error("container", id, "not an id: letters, digits, _ + - (and . after the first)");
   OciContainer container = read_container(id, options);
   ContainerSpec& spec = container.spec;
-  CgroupPlan plan = plan_of(container, options);
-  if (plan.kind == CgroupPlan::Kind::kDirectory && base::exists(plan.path) && !Cgroup(plan.path).processes().empty()) {
+  CgroupPlan plan = plan_oci_cgroup(container, options.systemd_cgroup);
+  if (plan.kind != CgroupPlan::Kind::kNone && base::exists(plan.path) && !Cgroup(plan.path).processes().empty()) {
     throw base::Error("create", id, "the cgroup " + plan.path + " is in use");
   }
   state = state_of(container, options);
@@ -247,7 +232,7 @@ Launched create_container(StateStore& store, const std::string& id, const Create
     return launched;
   } catch (...) {
     if (state.pid > 0) signal_process(state.pid, state.start_time, SIGKILL);
-    if (!state.cgroup.empty()) Cgroup(state.cgroup).remove(1000);
+    remove_oci_cgroup(state.cgroup, 1000);
     store.remove(id);
     if (here) run_poststop_hooks(spec.hooks, state);
     throw;
@@ -255,11 +240,8 @@ Launched create_container(StateStore& store, const std::string& id, const Create
 }
 
 void delete_container(StateStore& store, const ContainerState& state) {
-  if (!state.cgroup.empty()) {
-    Cgroup cgroup(state.cgroup);
-    if (!cgroup.processes().empty()) cgroup.kill_all();
-    if (!cgroup.remove(kKillMilliseconds))
-      throw base::Error("delete", state.id, "processes are still in " + state.cgroup);
+  if (!remove_oci_cgroup(state.cgroup, kKillMilliseconds)) {
+    throw base::Error("delete", state.id, "processes are still in " + state.cgroup);
   }
   Hooks hooks = load_hooks(store, state.id);
   store.remove(state.id);

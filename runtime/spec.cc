@@ -17,6 +17,14 @@ void forbid_devices(Mount& mount) {
   mount.attributes |= MOUNT_ATTR_NODEV;
 }
 
+std::uint32_t host_id(const std::vector<IdMapping>& map, std::uint64_t inside) {
+  for (const IdMapping& line : map) {
+    if (inside < line.inside || inside - line.inside >= line.count) continue;
+    return line.outside + static_cast<std::uint32_t>(inside - line.inside);
+  }
+  return host_root(map);
+}
+
 std::uint32_t host_root(const std::vector<IdMapping>& map) {
   for (const IdMapping& line : map) {
     if (line.inside == 0 && line.count > 0) return line.outside;

@@ -173,6 +173,9 @@ struct ContainerSpec {
 // a device file that is bound itself, since the caller has named it.
 void forbid_devices(Mount& mount);
 
+// The host's id of one of the container's; that of its root when it is not mapped.
+std::uint32_t host_id(const std::vector<IdMapping>& map, std::uint64_t inside);
+
 // The host's id of the container's root; 0 without a user namespace.
 std::uint32_t host_root(const std::vector<IdMapping>& map);
 
