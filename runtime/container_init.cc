@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +37,12 @@ void reset_signals() {
   sigset_t none;
   sigemptyset(&none);
   base::check(sigprocmask(SIG_SETMASK, &none, nullptr), "unblock signals");
+}
+
+// Our copies of the host's mounts: what we attach to them and take away must not happen there. (The kernel does the
+// same by itself for a user namespace of our own.)
+void part_from_mounts_of_the_host() {
+  base::check(mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), "make mounts private");
 }
 
 // From here on the process is nobody on the host and root inside.
@@ -94,6 +101,7 @@ void container_main(const ContainerSpec& spec, Channel channel, InitFiles files)
   try {
     if (spec.die_with_parent) kill_when_parent_dies();
     reset_signals();
+    part_from_mounts_of_the_host();
     take_standard_files(files);
     base::Fd root_tree = channel.expect(kTree).fd;
     become_root_of_namespace(spec);

@@ -41,6 +41,9 @@ ContainerSpec with_devices_forbidden(ContainerSpec spec) {
   return spec;
 }
 
+// A copy of the host's mounts, its making and its end, is the dearest of what the kernel does for us; and all that is
+// mounted for a container hangs on descriptors until its own process takes it. Only overlayfs takes its layers by path,
+// so that they are attached for a moment (overlay.cc), where the host must not see them.
 void make_private_mount_namespace() {
   base::check(unshare(CLONE_NEWNS), "make a mount namespace");
   base::check(mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), "make mounts private");
@@ -59,11 +62,19 @@ void join_existing_namespaces(const Namespaces& namespaces) {
   join(namespaces.pid_path, CLONE_NEWPID, "pid");
 }
 
+// What is mounted in the container must not reach the host, whose mounts these are copies of.
+void hear_the_host_only(const base::Fd& tree, const std::string& what) {
+  mount_attr attributes = {.attr_set = 0, .attr_clr = 0, .propagation = MS_SLAVE, .userns_fd = 0};
+  base::check(mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes),
+              "change the propagation of", what);
+}
+
 std::vector<base::Fd> open_bind_sources(const ContainerSpec& spec) {
   std::vector<base::Fd> trees;
   for (const Mount& mount : spec.mounts) {
     if (mount.type != "bind") continue;
     base::Fd tree = clone_tree(mount.source, mount.recursive);
+    hear_the_host_only(tree, mount.source);
     if (mount.attributes != 0) change_attributes(tree, mount.attributes, 0, mount.recursive, mount.source);
     trees.push_back(std::move(tree));
   }
@@ -109,6 +120,7 @@ void set_process_limits(const Process& process, int pid) {
 base::Fd make_root(const ContainerSpec& spec, const base::Fd& user_namespace, bool devices_filtered) {
   if (!spec.root.directory.empty()) {
     base::Fd tree = clone_tree(spec.root.directory, true);
+    hear_the_host_only(tree, spec.root.directory);
     // The image's device nodes are no way to the host's devices.
     if (!devices_filtered) change_attributes(tree, MOUNT_ATTR_NODEV, 0, false, spec.root.directory);
     return tree;
@@ -187,7 +199,7 @@ Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles f
   bool forbid = !wanted.resources.devices.empty() && !device_filter;
   if (forbid) without_devices = with_devices_forbidden(wanted);
   const ContainerSpec& spec = forbid ? without_devices : wanted;
-  make_private_mount_namespace();
+  if (!spec.root.layers.empty()) make_private_mount_namespace();
   std::vector<base::Fd> binds = open_bind_sources(spec);
   join_existing_namespaces(spec.namespaces);
 

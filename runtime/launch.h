@@ -2,8 +2,9 @@
 // The outside: from a ContainerSpec to a running process, as a list of named steps. Single-threaded callers only
 // (clone3(2) copies one thread), as root.
 //
-// The caller gets a mount namespace of its own on the way: everything that is mounted for the container is invisible
-// to the host and goes when the caller and the container have ended, whatever way that happens.
+// What is mounted for the container is invisible to the host and goes when the caller and the container have ended,
+// whatever way that happens: it hangs on descriptors, and for a root of layers the caller gets a mount namespace of its
+// own.
 
 #include <functional>
 #include <string>
