@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -29,6 +30,10 @@ class Loop {
   explicit Loop(Foreground& process) : process_(process), signals_(open_signals()) {
     if (!process_.terminal) return;
     base::check(fcntl(process_.terminal.get(), F_SETFL, O_NONBLOCK), "fcntl");
+    // An init closes its console and opens it again for each line: without an open end the pty would be hung up for
+    // good.
+    peer_ =
+        base::Fd(base::check(ioctl(process_.terminal.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "open pty"));
     raw_.emplace(STDIN_FILENO);
   }
 
@@ -56,7 +61,7 @@ class Loop {
     }
     if (waits[1].revents != 0) take_signals();
     if ((waits[2].revents & POLLOUT) != 0) give_input();
-    if ((waits[2].revents & ~POLLOUT) != 0 && !take_output()) process_.terminal.reset();
+    if ((waits[2].revents & ~POLLOUT) != 0) take_output();
     if (waits[3].revents != 0) take_input();
     if (waits[4].revents != 0) process_.notify->relay();
     return waits[0].revents != 0;
@@ -94,7 +99,7 @@ class Loop {
     if (written > 0) input_.erase(0, static_cast<std::size_t>(written));
   }
 
-  // False at the end: EIO, when the last process has closed its end.
+  // False when there is nothing more.
   bool take_output() {
     std::array<char, kBuffer> buffer;
     ssize_t length = read(process_.terminal.get(), buffer.data(), buffer.size());
@@ -111,6 +116,7 @@ class Loop {
 
   Foreground& process_;
   base::Fd signals_;
+  base::Fd peer_;
   std::optional<RawTerminal> raw_;
   std::string input_;  // read from us, not yet taken by the pty
   bool input_ended_ = false;

@@ -28,6 +28,7 @@ test_the_console_socket_gets_the_terminal() {
   receive "$TMP/keys"
   oci create -b "$TMP/bundle" --console-socket "$TMP/console" c </dev/null >"$TMP/out" 2>&1
   oci start c
+  wait_until 5 grep -q '^1' "$TMP/terminal"  # what is typed is echoed at once, so not before it is asked for
   echo hello >&7
   wait_until 5 stopped c
   wait_until 5 grep -q 'got hello' "$TMP/terminal"
@@ -58,6 +59,14 @@ test_run_uses_the_caller_s_terminal() {
 }
 
 # Control-C is the container's; a signal from outside ends the program, and the terminal is as it was.
+# As an init does it, which opens its console for each line.
+test_a_console_that_nobody_has_open_can_be_opened_again() {
+  bundle
+  edit '.process.terminal = true'
+  command_is 'echo first; exec <&- >&- 2>&-; usleep 300000; echo again >/dev/console'
+  expect_eq "$(oci run -b "$TMP/bundle" c </dev/null | tr -d '\r')" $'first\nagain'
+}
+
 test_the_terminal_is_restored_also_after_a_signal() {
   bundle
   edit '.process.terminal = true'
