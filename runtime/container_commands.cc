@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "runtime/boot.h"
 #include "runtime/exec.h"
 #include "runtime/launch.h"
 #include "runtime/lifecycle.h"
@@ -62,8 +64,18 @@ std::string ports_text(const ContainerState& state) {
   return base::join(ports, ", ");
 }
 
+// Of a machine that runs: what its init says. Asking means joining, so first our file is made unreachable.
+std::string system_of(const StateStore& store, const ContainerState& state) {
+  return ask_machine(state, seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp"))));
+}
+bool is_running_machine(const ContainerState& state) {
+  return state.machine && state.status == Status::kRunning;
+}
+
 int ps(const base::Invocation& invocation) {
-  std::vector<ContainerState> states = settled_store(invocation).list();
+  StateStore store = settled_store(invocation);
+  std::vector<ContainerState> states = store.list();
+  if (std::ranges::any_of(states, is_running_machine)) protect_binary();
   if (!invocation.flag("all")) {
     std::erase_if(states, [](const ContainerState& state) { return state.status == Status::kExited; });
   }
@@ -80,8 +92,10 @@ int ps(const base::Invocation& invocation) {
   base::Table table;
   table.add_row({"ID", "NAME", "IMAGE", "STATUS", "ADDRESS", "PORTS", "COMMAND"});
   for (const ContainerState& state : states) {
-    table.add_row({state.id, state.name, state.image, status_text(state), state.address.empty() ? "-" : state.address,
-                   ports_text(state).empty() ? "-" : ports_text(state), base::join(state.command, " ").substr(0, 40)});
+    std::string system = is_running_machine(state) ? ", system " + system_of(store, state) : "";
+    table.add_row({state.id, state.name, state.image, status_text(state) + system,
+                   state.address.empty() ? "-" : state.address, ports_text(state).empty() ? "-" : ports_text(state),
+                   base::join(state.command, " ").substr(0, 40)});
   }
   print(table.text());
   return 0;
@@ -170,6 +184,10 @@ int inspect(const base::Invocation& invocation) {
       if (auto text = cgroup.read(knob)) usage[knob] = std::string(base::trim(*text));
     }
     json["cgroupFiles"] = usage;
+    if (is_running_machine(state)) {
+      protect_binary();
+      json["system"] = system_of(store, state);
+    }
     list.push_back(json);
   }
   print(base::to_text(list, 2) + "\n");

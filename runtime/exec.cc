@@ -69,6 +69,18 @@ void reset_signals() {
   base::check(sigprocmask(SIG_SETMASK, &none, nullptr), "unblock signals");
 }
 
+// An init inside that has handed controllers on cannot have processes beside it (cgroup-v2.rst "No Internal Process
+// Constraint"): then a leaf of its own.
+void join_cgroup(const std::string& path) {
+  try {
+    Cgroup(path).add_process(getpid());
+  } catch (const base::Error& error) {
+    if (error.error_number() != EBUSY) throw;
+    base::make_directories(path + "/exec");
+    Cgroup(path + "/exec").add_process(getpid());
+  }
+}
+
 // What the helper is given.
 struct Joining {
   const ContainerState& state;
@@ -89,7 +101,7 @@ struct Joining {
       base::write_all(base::open_file("/proc/self/oom_score_adj", O_WRONLY),
                       std::to_string(*joining.process.oom_score_adjustment));
     }
-    if (!joining.cgroup.empty()) Cgroup(joining.cgroup).add_process(getpid());
+    if (!joining.cgroup.empty()) join_cgroup(joining.cgroup);
     base::check(setns(joining.container.get(), namespace_kinds(state.namespaces)), "join the container", state.name);
     clone_args arguments = {};
     arguments.flags = CLONE_PARENT;

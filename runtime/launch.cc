@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/cgroup_delegation.h"
 #include "runtime/device_filter.h"
 #include "runtime/overlay.h"
 
@@ -208,6 +209,7 @@ Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles f
   if (plan.kind == CgroupPlan::Kind::kDirectory) {
     cgroup = Cgroup::create(plan.mount, plan.path);
     limit(spec, cgroup, device_filter);
+    delegate_cgroup(spec, cgroup);
     cgroup_fd = cgroup.open();
   }
 
@@ -239,6 +241,7 @@ Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles f
     if (plan.kind == CgroupPlan::Kind::kScope) {
       cgroup = create_in_scope(*base::connect_systemd(), plan.scope, spec.resources, pid);
       limit(spec, cgroup, device_filter);
+      delegate_cgroup(spec, cgroup);
     }
     base::Fd user_namespace;
     if (spec.namespaces.user) user_namespace = base::open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "runtime/boot.h"
 #include "runtime/id_range.h"
 #include "runtime/launch.h"
 #include "runtime/supervisor.h"
@@ -114,6 +115,15 @@ Process make_process(const RunRequest& request, const Image& image, const std::s
   return process;
 }
 
+// RFC 9562, version 4.
+std::string random_uuid() {
+  std::string hex = base::system_random().hex_string(16);
+  hex[12] = '4';
+  hex[16] = "89ab"[hex[16] % 4];
+  for (std::size_t at : {20, 16, 12, 8}) hex.insert(at, "-");
+  return hex;
+}
+
 ContainerSpec make_spec(const RunRequest& request, const Image& image, const ContainerState& state) {
   ContainerSpec spec;
   spec.id = state.id;
@@ -127,6 +137,7 @@ ContainerSpec make_spec(const RunRequest& request, const Image& image, const Con
   spec.masked_paths = default_masked_paths();
   spec.read_only_paths = default_read_only_paths();
   spec.resources = request.resources;
+  if (request.boot) make_machine(spec, random_uuid());
   return spec;
 }
 
@@ -216,6 +227,8 @@ int run_container(const Machine& machine, const RunRequest& request, const Image
   state.created = now_text();
   state.network = request.network;
   state.stop_signal = image.config.stop_signal.empty() ? "SIGTERM" : image.config.stop_signal;
+  if (request.boot) state.stop_signal = kPowerOffSignal;
+  state.machine = request.boot;
   state.remove_at_exit = request.remove_at_exit;
   state.namespaces.network = request.network != "host";
   ContainerSpec spec = make_spec(request, image, state);
@@ -268,7 +281,13 @@ int run_container(const Machine& machine, const RunRequest& request, const Image
     store.save(state);
     started(state.id);
 
-    int exit_code = supervise(launched, pipes, log, echo);
+    int termination = 0;
+    if (request.boot) {
+      pipes = console_pipes(std::move(launched.terminal));
+      termination = signal_by_name(state.stop_signal);
+    }
+    int exit_code = supervise(launched, pipes, log, echo, termination);
+    if (request.boot) exit_code = exit_code_of_machine(exit_code);
     state.out_of_memory = launched.cgroup.exists() && launched.cgroup.out_of_memory_killed();
     finish(machine, store, state, exit_code);
     return exit_code;

@@ -34,6 +34,7 @@ struct RunRequest {
   std::optional<std::string> user, working_directory, entrypoint;
   std::string host_name;
   bool read_only = false;
+  bool boot = false;  // a machine with an init of its own (boot.h)
   Resources resources;
   std::vector<std::string> command;
 };

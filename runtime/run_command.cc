@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/boot.h"
 #include "runtime/images_command.h"
 #include "runtime/launch.h"
 #include "runtime/lifecycle.h"
@@ -49,6 +50,12 @@ RunRequest request_of(const base::Invocation& invocation) {
   request.host_name = invocation.get("hostname");
   if (request.host_name.size() > 64) throw base::UsageError("--hostname: at most 64 characters");
   request.read_only = invocation.flag("read-only");
+  request.boot = invocation.flag("boot");
+  if (request.boot && request.network == "host") {
+    throw base::UsageError("--boot and --net host exclude each other: its network is the machine's own");
+  }
+  if (request.boot && request.user) throw base::UsageError("--boot and --user exclude each other: an init is root");
+  if (request.boot && !request.entrypoint) request.entrypoint = kInit;
   if (invocation.given("memory")) {
     request.resources.memory_max = parse_memory(invocation.get("memory"));
     request.resources.memory_swap_max = 0;
@@ -112,14 +119,22 @@ int start_detached(const base::Invocation& invocation, const Machine& machine, c
   return report(invocation.program, static_cast<int>(*code), answer.substr(blank + 1));
 }
 
+int run_tree(const base::Invocation& invocation, const Machine& machine, const RunRequest& request,
+             const std::string& directory) {
+  Image image = image_of_tree(directory);
+  if (invocation.flag("detach")) return start_detached(invocation, machine, request, image, base::Fd());
+  return run_container(machine, request, image, base::Fd(), true, [](const std::string&) {});
+}
+
 int run(const base::Invocation& invocation) {
   try {
     protect_binary();
     Machine machine = machine_of(invocation);
     RunRequest request = request_of(invocation);
     settle(machine);
-    ImageStore images(machine.root);
     const std::string& reference = invocation.arguments.front();
+    if (request.boot && names_a_tree(reference)) return run_tree(invocation, machine, request, reference);
+    ImageStore images(machine.root);
     base::Fd lock = images.lock_shared();
     std::optional<Image> image = images.find(reference);
     if (!image) {
@@ -181,6 +196,9 @@ base::Command run_command() {
               {.name = "user", .letter = 'u', .value = "USER[:GROUP]", .help = "who it runs as; the image's otherwise"},
               {.name = "workdir", .letter = 'w', .value = "PATH", .help = "where it starts; the image's otherwise"},
               {.name = "entrypoint", .value = "PROGRAM", .help = "run this in place of the image's entrypoint"},
+              {.name = "boot",
+               .help = "a machine: start its own init (/sbin/init); IMAGE may be a directory with a root tree (/..., "
+                       "./...)"},
               {.name = "hostname", .value = "NAME", .help = "host name inside; the id otherwise"},
               {.name = "read-only", .help = "no writing to the root file system"},
           },

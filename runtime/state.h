@@ -43,6 +43,7 @@ struct ContainerState {
   std::vector<PublishedPort> ports;
   std::string stop_signal;  // "SIGTERM"
   bool remove_at_exit = false;
+  bool machine = false;   // it has an init of its own (boot.h)
   Namespaces namespaces;  // which ones are its own
   Process process;        // what exec starts from; without its filter (file `seccomp`)
   base::Json annotations = base::Json::object();

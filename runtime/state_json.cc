@@ -136,6 +136,7 @@ base::Json to_json(const ContainerState& state) {
           {"ports", ports},
           {"stopSignal", state.stop_signal},
           {"removeAtExit", state.remove_at_exit},
+          {"machine", state.machine},
           {"namespaces",
            {{"user", state.namespaces.user},
             {"pid", state.namespaces.pid},
@@ -172,6 +173,7 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
     state.address = base::json_string(json, "address");
     state.stop_signal = base::json_string(json, "stopSignal", "SIGTERM");
     state.remove_at_exit = base::json_bool(json, "removeAtExit");
+    state.machine = base::json_bool(json, "machine");
     state.annotations = json.value("annotations", base::Json::object());
     for (const base::Json& port : json.value("ports", base::Json::array())) {
       state.ports.push_back({.protocol = base::json_string(port, "protocol") == "udp" ? Protocol::kUdp : Protocol::kTcp,

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,8 +44,11 @@ sigset_t forwarded_set() {
   return set;
 }
 
-void pass_signals_on(const base::Fd& signals, const base::Fd& pid_fd) {
-  while (std::optional<int> number = next_signal(signals)) send_signal(pid_fd, *number);
+void pass_signals_on(const base::Fd& signals, const base::Fd& pid_fd, int termination) {
+  while (std::optional<int> number = next_signal(signals)) {
+    bool ends = *number == SIGTERM || *number == SIGINT || *number == SIGQUIT;
+    send_signal(pid_fd, ends && termination != 0 ? termination : *number);
+  }
 }
 
 // One read. False at the end of the stream.
@@ -82,6 +86,13 @@ OutputPipes make_output_pipes(std::uint32_t owner) {
   return pipes;
 }
 
+OutputPipes console_pipes(base::Fd terminal) {
+  OutputPipes pipes;
+  pipes.console = base::Fd(base::check(ioctl(terminal.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "open pty"));
+  pipes.output_read = std::move(terminal);
+  return pipes;
+}
+
 void hold_signals() {
   sigset_t set = forwarded_set();
   base::check(sigprocmask(SIG_BLOCK, &set, nullptr), "block signals");
@@ -103,7 +114,7 @@ void send_signal(const base::Fd& pid_fd, int signal) {
   syscall(SYS_pidfd_send_signal, pid_fd.get(), signal, nullptr, 0);
 }
 
-int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo) {
+int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo, int termination) {
   base::Fd signals = open_signals();
   bool ended = false;
   std::chrono::steady_clock::time_point drained_by;
@@ -119,12 +130,13 @@ int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo
       timeout = static_cast<int>(left.count());
     }
     if (poll(waits.data(), waits.size(), timeout) < 0 && errno != EINTR) base::throw_errno("wait for the container");
-    if (waits[0].revents != 0) pass_signals_on(signals, container.pid_fd);
+    if (waits[0].revents != 0) pass_signals_on(signals, container.pid_fd, termination);
     if (waits[2].revents != 0 && !relay(pipes.output_read, "stdout", log, echo ? STDOUT_FILENO : -1)) waits[2].fd = -1;
     if (waits[3].revents != 0 && !relay(pipes.error_read, "stderr", log, echo ? STDERR_FILENO : -1)) waits[3].fd = -1;
     if (!ended && waits[1].revents != 0) {
       ended = true;
       waits[1].fd = -1;
+      pipes.console.reset();
       drained_by = std::chrono::steady_clock::now() + kDrain;
     }
     for (pollfd& wait : waits) wait.revents = 0;

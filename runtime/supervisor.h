@@ -16,7 +16,13 @@ namespace runtime {
 struct OutputPipes {
   base::Fd output_read, output_write;
   base::Fd error_read, error_write;
+  // Instead of both, a pty's ends: `output_read` is the master, and this its slave, kept open until the container ends
+  // (an init closes its console and opens it again for each line, and a pty without an open slave is hung up).
+  base::Fd console = {};
 };
+// The terminal of a container as its only output.
+OutputPipes console_pipes(base::Fd terminal);
+
 // `owner`: the container's root on the host, so that /dev/stdout can be opened inside.
 OutputPipes make_output_pipes(std::uint32_t owner);
 
@@ -28,8 +34,9 @@ base::Fd open_signals();  // a signalfd(2), readable when there is one
 std::optional<int> next_signal(const base::Fd& signals);
 void send_signal(const base::Fd& pid_fd, int signal);  // no error when the process is gone
 
-// Returns the exit code (128 + n for signal n). `echo`: also write the output to our own.
-int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo);
+// Returns the exit code (128 + n for signal n). `echo`: also write the output to our own. `termination`: what is sent
+// in place of TERM, INT and QUIT; 0 for themselves.
+int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo, int termination = 0);
 
 // Number of a signal: "TERM", "SIGTERM", "15". Throws base::Error.
 int signal_by_name(const std::string& name);

@@ -1,0 +1,137 @@
+#include "runtime/boot.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "runtime/exec.h"
+
+namespace runtime {
+namespace {
+
+// systemd-nspawn's: what an init needs, and nothing that a user namespace does not confine.
+constexpr std::array kCapabilities = {"CAP_AUDIT_CONTROL", "CAP_AUDIT_WRITE",      "CAP_CHOWN",
+                                      "CAP_DAC_OVERRIDE",  "CAP_DAC_READ_SEARCH",  "CAP_FOWNER",
+                                      "CAP_FSETID",        "CAP_IPC_OWNER",        "CAP_KILL",
+                                      "CAP_LEASE",         "CAP_LINUX_IMMUTABLE",  "CAP_MKNOD",
+                                      "CAP_NET_ADMIN",     "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
+                                      "CAP_NET_RAW",       "CAP_SETFCAP",          "CAP_SETGID",
+                                      "CAP_SETPCAP",       "CAP_SETUID",           "CAP_SYS_ADMIN",
+                                      "CAP_SYS_BOOT",      "CAP_SYS_CHROOT",       "CAP_SYS_NICE",
+                                      "CAP_SYS_PTRACE",    "CAP_SYS_RESOURCE",     "CAP_SYS_TTY_CONFIG"};
+
+constexpr int kAnswerMilliseconds = 3000;
+constexpr std::size_t kMaxAnswer = 64;
+
+Capabilities capabilities_of_init() {
+  Capabilities set = 0;
+  for (const char* name : kCapabilities) set |= capability_by_name(name).value_or(0);
+  return set;
+}
+
+void let_manage_cgroups(std::vector<Mount>& mounts) {
+  for (Mount& mount : mounts) {
+    if (mount.type == "cgroup") mount.attributes &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+  }
+}
+
+std::string until_end_or_time(const base::Fd& pipe) {
+  std::string answer;
+  std::array<char, kMaxAnswer> buffer = {};
+  pollfd wait = {.fd = pipe.get(), .events = POLLIN, .revents = 0};
+  while (answer.size() < kMaxAnswer && poll(&wait, 1, kAnswerMilliseconds) > 0) {
+    ssize_t length = read(pipe.get(), buffer.data(), buffer.size());
+    if (length <= 0) return answer;
+    answer.append(buffer.data(), static_cast<std::size_t>(length));
+  }
+  return "";
+}
+
+[[noreturn]] void answer_and_exit(const ContainerState& state, const Process& process, const base::Fd& pipe) {
+  try {
+    base::Fd null = base::open_file("/dev/null", O_RDWR);
+    base::check(dup2(null.get(), STDIN_FILENO), "set standard input");
+    base::check(dup2(pipe.get(), STDOUT_FILENO), "set standard output");
+    base::check(dup2(null.get(), STDERR_FILENO), "set standard error");
+    exec_in_container(state, process);
+  } catch (const std::exception&) {
+    // No answer is the answer.
+  }
+  _exit(0);
+}
+
+}  // namespace
+
+bool names_a_tree(const std::string& text) {
+  return text.starts_with('/') || text.starts_with("./") || text.starts_with("../");
+}
+
+Image image_of_tree(const std::string& directory) {
+  std::error_code failed;
+  std::filesystem::path path = std::filesystem::canonical(directory, failed);
+  if (failed) throw base::Error("boot", directory, failed.value());
+  if (!std::filesystem::is_directory(path, failed)) throw base::Error("boot", directory, "not a directory");
+  Image image;
+  image.reference = path;
+  image.layer_directories = {path};
+  return image;
+}
+
+void make_machine(ContainerSpec& spec, const std::string& uuid) {
+  constexpr std::uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  Process& process = spec.process;
+  process.user.clear();
+  process.working_directory = "/";
+  process.environment.emplace_back("container=clusteros");
+  process.environment.push_back("container_uuid=" + uuid);
+  Capabilities all = capabilities_of_init();
+  process.capabilities = {.bounding = all, .effective = all, .permitted = all, .inheritable = 0, .ambient = 0};
+  process.no_new_privileges = false;  // its sudo and su are its own affair
+  process.seccomp = default_seccomp_filter(all);
+  process.limits.clear();  // it sets those of its services itself
+  process.terminal = true;
+  let_manage_cgroups(spec.mounts);
+  spec.mounts.push_back({.destination = "/run",
+                         .type = "tmpfs",
+                         .parameters = {{"mode", "755"}, {"size", "20%"}},
+                         .attributes = kQuiet | MOUNT_ATTR_STRICTATIME});
+  spec.mounts.push_back({.destination = "/tmp",
+                         .type = "tmpfs",
+                         .parameters = {{"mode", "1777"}, {"size", "10%"}},
+                         .attributes = kQuiet | MOUNT_ATTR_STRICTATIME});
+}
+
+int exit_code_of_machine(int exit_code) {
+  return exit_code == 128 + SIGINT ? 0 : exit_code;
+}
+
+std::string ask_machine(const ContainerState& state, const BpfProgram& filter) {
+  Process process = state.process;
+  process.arguments = {"systemctl", "is-system-running"};
+  process.terminal = false;
+  process.seccomp = filter;
+  base::Pipe pipe = base::make_pipe();
+  pid_t pid = base::check(fork(), "fork");
+  if (pid == 0) {
+    pipe.read.reset();
+    answer_and_exit(state, process, pipe.write);
+  }
+  pipe.write.reset();
+  std::string answer(base::trim(until_end_or_time(pipe.read)));
+  kill(pid, SIGKILL);
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  bool is_word = !answer.empty() && std::ranges::all_of(answer, [](char c) { return c >= 'a' && c <= 'z'; });
+  return is_word ? answer : "unknown";
+}
+
+}  // namespace runtime

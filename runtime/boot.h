@@ -1,0 +1,35 @@
+#pragma once
+// Machines as containers (`container run --boot`): a root tree that is started with its own init, systemd above all, as
+// systemd-nspawn(1) does it. The interface to the init is systemd's CONTAINER_INTERFACE: variables `container` and
+// `container_uuid`, /run and /tmp in memory, a terminal as /dev/console, a cgroup of its own to manage, and stopping by
+// signal.
+
+#include <string>
+
+#include "runtime/image_store.h"
+#include "runtime/spec.h"
+#include "runtime/state.h"
+
+namespace runtime {
+
+inline constexpr const char* kInit = "/sbin/init";
+inline constexpr const char* kPowerOffSignal = "SIGRTMIN+4";  // systemd(1) "Signals"
+
+// True for what names a directory of this machine and no image: "/…", "./…", "../…".
+bool names_a_tree(const std::string& text);
+// The tree as an image of one layer that nobody has to fetch. It is not written to: what the machine writes is in a
+// layer of its own. Throws base::Error when there is no such directory.
+Image image_of_tree(const std::string& directory);
+
+// Makes a container's specification one of a machine. Its root may do inside what an init has to (mount, make
+// namespaces, manage its network); the wall around it is its user namespace, so that must be its own.
+void make_machine(ContainerSpec& spec, const std::string& uuid);
+
+// For an init's end: powered off is 0, not the SIGINT by which the kernel says it (reboot(2)).
+int exit_code_of_machine(int exit_code);
+
+// What its systemd says about itself, asked inside (systemctl is-system-running): "running", "degraded", "starting",
+// "stopping", …; "unknown" when there is no answer in 3 s. `filter`: that of the container. REQUIRES: protect_binary().
+std::string ask_machine(const ContainerState& state, const BpfProgram& filter);
+
+}  // namespace runtime
