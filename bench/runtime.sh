@@ -66,7 +66,8 @@ compare() {
 # row TITLE UNIT OURS CRUN RUNC
 row() {
   awk -v title="$1" -v unit="$2" -v a="$3" -v b="$4" -v c="$5" \
-    'BEGIN { printf "| %s | %.4g %s | %.4g %s | %.4g %s | %.2f |\n", title, a, unit, b, unit, c, unit, a / b }'
+    'function cell(value) { return value == "-" ? "" : sprintf("%.4g %s", value, unit) }
+    BEGIN { printf "| %s | %s | %s | %s | %.2f |\n", title, cell(a), cell(b), cell(c), a / b }'
 }
 
 # shellcheck disable=SC2086 # a command of several words
@@ -80,22 +81,25 @@ parallel() {
   awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { print (b - a) * 1000 }'
 }
 
-# What is taken in KiB, all of the machine.
-taken() { awk '/^MemAvailable/ { print -$2 }' /proc/meminfo; }
+# What is taken in KiB, by the whole machine without the processes' own memory (here: the applications).
+taken() {
+  local private
+  private=$(cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Private_Dirty/ { sum += $2 } END { print sum + 0 }')
+  awk -v private="$private" '/^MemAvailable/ { print -$2 - private }' /proc/meminfo
+}
 
 # idle NAME: KiB for each of many idle containers beside its application, and how many processes of the runtime stay.
 idle_cost() {
-  local name=$1 number before after own
+  local name=$1 number before after
   before=$(taken)
   for ((number = 0; number < idle; number++)); do
     ${command[$name]} create --bundle "$work/idle" "bench-$number" >/dev/null 2>&1 </dev/null
     ${command[$name]} start "bench-$number" >&2
   done
   after=$(taken)
-  own=$(cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Private_Dirty/ { sum += $2 } END { print sum }')
   processes=$(find /proc -maxdepth 2 -name exe -printf '%l\n' 2>/dev/null | grep -c "oci-runtime\|/crun\|/runc" || true)
   for ((number = 0; number < idle; number++)); do ${command[$name]} delete --force "bench-$number" >&2 || true; done
-  echo "$(((after - before) / idle)) $processes $((own / idle))"
+  echo "$(((after - before) / idle)) $processes"
 }
 
 python3 bench/seccomp_profile.py >"$work/seccomp.json"
@@ -123,8 +127,8 @@ compare "without a network namespace" no_network
 row "peak memory of the runtime" MB "$(peak ours all)" "$(peak crun all)" "$(peak runc all)"
 row "50 started at once, until all have ended" ms "$(parallel ours)" "$(parallel crun)" "$(parallel runc)"
 if ((idle > 0)); then
-  read -r ours_memory ours_processes _ <<<"$(idle_cost ours)"
-  read -r crun_memory crun_processes _ <<<"$(idle_cost crun)"
-  row "memory of each of $idle idle containers, the application's included" KiB "$ours_memory" "$crun_memory" 0
+  read -r ours_memory ours_processes <<<"$(idle_cost ours)"
+  read -r crun_memory crun_processes <<<"$(idle_cost crun)"
+  row "memory of each of $idle idle containers beside its application" KiB "$ours_memory" "$crun_memory" -
   echo "| processes of the runtime beside them | $ours_processes | $crun_processes | | |"
 fi
