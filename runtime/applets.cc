@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "runtime/container_commands.h"
+#include "runtime/container_resources_commands.h"
 #include "runtime/images_command.h"
 #include "runtime/oci_command.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 std::vector<base::Command> all_commands() {
   std::vector<base::Command> commands = container_commands();
+  for (const base::Command& command : container_resources_commands()) commands.push_back(command);
   for (const base::Command& command : image_commands()) commands.push_back(command);
   return commands;
 }

@@ -318,4 +318,39 @@ test_a_limit_that_cannot_be_set_is_an_error() {
   check_no_leaks
 }
 
+test_stats_top_pause_and_history() {
+  local out
+  applet container run -d --name busy "$IMAGE" sh -c 'while :; do :; done' >/dev/null
+  trap 'applet container rm -f busy >/dev/null 2>&1 || true' EXIT
+  out=$(applet container stats --no-stream --json busy)
+  expect_eq "$(jq -r '.name, (.cpuPercent > 0), (.cpuMicroseconds > 0)' <<<"$out" | xargs)" "busy true true"
+  expect_match "$(applet container stats --no-stream)" $'^ID +NAME +CPU.*\n.* busy '
+  expect_eq "$(applet container stats --history --json busy | jq 'length >= 1')" true
+  expect_match "$(applet container stats --history busy)" '^TIME +CPU'
+  expect_match "$(applet container top busy)" $'^PID +INSIDE.*\n.* 1 .* sh -c while'
+  expect_eq "$(applet container top --json busy | jq '.[0].inside')" 1
+  expect_eq "$(applet container pause busy)" busy
+  expect_match "$(expect_fail 1 applet container pause busy 2>&1)" 'paused already'
+  expect_match "$(expect_fail 125 applet container exec busy true 2>&1)" 'it is paused'
+  expect_eq "$(applet container stats --no-stream --json busy | jq .cpuPercent)" 0.0
+  expect_eq "$(applet container unpause busy)" busy
+  expect_match "$(expect_fail 1 applet container unpause busy 2>&1)" 'not paused'
+  applet container exec busy true
+  applet container rm -f busy >/dev/null
+  expect_match "$(expect_fail 1 applet container stats busy 2>&1)" 'there is none'
+}
+
+test_update_takes_docker_s_names_and_says_what_is_wrong() {
+  applet container run -d --name limited "$IMAGE" sleep 60 >/dev/null
+  trap 'applet container rm -f limited >/dev/null 2>&1 || true' EXIT
+  expect_match "$(expect_fail 2 applet container update limited 2>&1)" 'update needs a limit'
+  expect_match "$(expect_fail 2 applet container update --cpuset-cpus all limited 2>&1)" "--cpuset-cpus 'all': expected a list"
+  expect_match "$(expect_fail 2 applet container update --device-read-bps sda limited 2>&1)" '/DEVICE:BYTES'
+  expect_match "$(expect_fail 1 applet container update --device-read-bps /dev/null:1m limited 2>&1)" 'not a block device'
+  if ! grep -qw pids "$(findmnt -nt cgroup2 -o TARGET | tail -n 1)/cgroup.controllers"; then
+    expect_match "$(expect_fail 1 applet container update --pids 9 limited 2>&1)" "controller 'pids' is not available"
+  fi
+  applet container rm -f limited >/dev/null
+}
+
 run_tests "$@"

@@ -62,7 +62,7 @@ test_pause_and_resume() {
   expect_match "$(expect_fail 1 oci pause "$C" 2>&1)" 'it is paused'
   local before
   before=$(wc -c <"$TMP/out")
-  expect_eq "$(cat "$(jq -r .cgroup "$TMP/state/$C/state.json")/cgroup.events" | grep frozen)" "frozen 1"
+  expect_eq "$(grep frozen "$(jq -r .cgroup "$TMP/state/$C/state.json")/cgroup.events")" "frozen 1"
   expect_eq "$(wc -c <"$TMP/out")" "$before" "output while it was paused"
   oci resume "$C"
   expect_eq "$(oci state "$C" | jq -r .status)" running
