@@ -114,4 +114,16 @@ test_events_end_with_the_container() {
   oci delete -f "$C"
 }
 
+# config-linux.md "Cgroup ownership": what may be delegated is the container's, its limits are not.
+test_a_writable_cgroup_belongs_to_the_container() {
+  bundle 'cd /sys/fs/cgroup; stat -c "%u %n" . cgroup.procs cgroup.subtree_control cgroup.max.depth; mkdir below && echo made'
+  edit '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 300000, "size": 65536}]
+    | .linux.gidMappings = .linux.uidMappings | .mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)'
+  chown -R 300000:300000 "$TMP/bundle/rootfs"
+  chmod 711 "$TMP" "$TMP/bundle"
+  expect_eq "$(oci run -b "$TMP/bundle" "$C")" $'0 .\n0 cgroup.procs\n0 cgroup.subtree_control\n65534 cgroup.max.depth\nmade'
+  edit '.mounts |= map(if .type == "cgroup" then .options += ["ro"] else . end)'
+  expect_match "$(oci run -b "$TMP/bundle" "$C" 2>&1)" '^65534 \.'
+}
+
 run_tests "$@"
