@@ -144,6 +144,16 @@ std::vector<KnobWrite> knob_writes(const Resources& resources, std::string_view 
   return writes.list;
 }
 
+namespace {
+
+// Where the controller is not, nobody is limited, and all have the same weight: what these say is so already. Callers
+// give such values without being asked (containerd: 1024 shares).
+bool says_the_default(const KnobWrite& write) {
+  return (write.knob.ends_with(".max") && write.value == "max") || (write.knob == "cpu.weight" && write.value == "100");
+}
+
+}  // namespace
+
 void Cgroup::set_limits(const Resources& resources) const {
   if (!resources.any()) return;
   base::Fd directory = open();
@@ -158,6 +168,7 @@ void Cgroup::set_limits(const Resources& resources) const {
   shrink_burst(directory, resources);
   for (const KnobWrite& write : writes) {
     if (!write.controller.empty() && std::ranges::find(controllers, write.controller) == controllers.end()) {
+      if (says_the_default(write)) continue;
       throw base::Error("limit", write.knob,
                         "the cgroup v2 controller '" + write.controller + "' is not available in " + path_ +
                             " (there are: " + (controllers.empty() ? "none" : base::join(controllers, " ")) + ")");

@@ -120,6 +120,8 @@ void container_main(const ContainerSpec& spec, Channel channel, InitFiles files)
     enter_root(spec, root);
     root.reset();
     if (!spec.root.read_only) make_working_directory(spec);
+    // A hook may put it there still.
+    if (files.start_socket && spec.hooks.start_container.empty()) require_program(spec.process, channel);
     wait_for_start(files.start_socket, channel);
     execute_process(spec.process, channel, spec.die_with_parent, [&] { run_start_hooks(spec, channel); });
   } catch (const std::exception& error) {

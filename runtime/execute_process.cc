@@ -89,7 +89,18 @@ std::string value_of(const std::vector<std::string>& environment, std::string_vi
   return "";
 }
 
-// Every way that execvp(3) would try; "" when none is executable, with errno set to the best reason.
+// Every way that execvp(3) would try.
+std::vector<std::string> candidates_of(const Process& process) {
+  const std::string& program = process.arguments.front();
+  if (program.contains('/')) return {program};
+  std::vector<std::string> candidates;
+  for (const std::string& directory : base::split(value_of(process.environment, "PATH"), ':')) {
+    candidates.push_back((directory.empty() ? "." : directory) + "/" + program);
+  }
+  return candidates;
+}
+
+// Tries them; "" when none is executable, with errno set to the best reason.
 int try_execute(const std::vector<std::string>& candidates, char* const* arguments, char* const* environment) {
   int reason = ENOENT;
   for (const std::string& path : candidates) {
@@ -108,25 +119,37 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
+[[noreturn]] void report_not_executed(const Process& process, int reason, Channel& channel) {
+  report_and_exit(channel, reason == ENOENT ? 127 : 126,
+                  base::Error("execute", process.arguments.front(), reason).what());
+}
+
 [[noreturn]] void execute(const Process& process, const ResolvedUser& user, Channel& channel) {
   std::vector<std::string> environment = process.environment;
   if (value_of(environment, "HOME").empty()) environment.push_back("HOME=" + user.home);
-  const std::string& program = process.arguments.front();
-  std::vector<std::string> candidates;
-  if (program.find('/') != std::string::npos) {
-    candidates.push_back(program);
-  } else {
-    for (const std::string& directory : base::split(value_of(environment, "PATH"), ':')) {
-      candidates.push_back((directory.empty() ? "." : directory) + "/" + program);
-    }
-  }
+  std::vector<std::string> candidates = candidates_of(process);
   std::vector<char*> argument_pointers = pointers(process.arguments);
   std::vector<char*> environment_pointers = pointers(environment);
   int reason = try_execute(candidates, argument_pointers.data(), environment_pointers.data());
-  report_and_exit(channel, reason == ENOENT ? 127 : 126, base::Error("execute", program, reason).what());
+  report_not_executed(process, reason, channel);
 }
 
 }  // namespace
+
+void require_program(const Process& process, Channel& channel) {
+  int reason = ENOENT;
+  for (std::string path : candidates_of(process)) {
+    if (!path.starts_with('/')) path.insert(0, process.working_directory + "/");
+    struct stat status = {};
+    if (stat(path.c_str(), &status) < 0) {
+      if (errno == ENOENT || errno == ENOTDIR) continue;
+      return;  // whatever this is, execve will say it
+    }
+    if (S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0) return;
+    reason = EACCES;
+  }
+  report_not_executed(process, reason, channel);
+}
 
 void kill_when_parent_dies() {
   base::check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "set the parent-death signal");

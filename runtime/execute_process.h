@@ -16,6 +16,10 @@ namespace runtime {
 [[noreturn]] void execute_process(const Process& process, Channel& channel, bool die_with_parent,
                                   const std::function<void()>& last = {});
 
+// The same error as from execve when there is no such program, or no right to execute it, before anything else is done:
+// callers of `create` expect it there. Ends the process then. As root, from the container's root directory.
+void require_program(const Process& process, Channel& channel);
+
 // SIGKILL when the parent dies. A change of ids or capabilities clears it, so it is said again after each.
 void kill_when_parent_dies();
 

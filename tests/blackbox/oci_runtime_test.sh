@@ -42,12 +42,24 @@ test_create_start_state_kill_delete() {
   expect_eq "$(oci list -f json)" '[]'
 }
 
-test_start_reports_a_missing_program() {
+# podman and containerd look for these words and codes when they create.
+test_create_reports_a_program_that_cannot_run() {
   bundle
   edit '.process.args = ["no-such-program"]'
+  expect_match "$(expect_fail 127 oci create -b "$TMP/bundle" c 2>&1)" 'execute no-such-program: No such file or directory'
+  edit '.process.args = ["/etc"]'
+  expect_match "$(expect_fail 126 oci create -b "$TMP/bundle" c 2>&1)" 'execute /etc: Permission denied'
+  echo text >"$TMP/bundle/rootfs/bin/text"
+  edit '.process.args = ["text"]'
+  expect_match "$(expect_fail 126 oci create -b "$TMP/bundle" c 2>&1)" 'execute text: Permission denied'
+  chmod 755 "$TMP/bundle/rootfs/bin/text"
   oci create -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
-  expect_match "$(expect_fail 127 oci start c 2>&1)" 'execute no-such-program'
+  expect_match "$(expect_fail 126 oci start c 2>&1)" 'execute text: Exec format error'
   oci delete c
+  edit '.process.args = ["./text"] | .process.cwd = "/bin"'
+  oci create -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
+  oci delete c
+  expect_eq "$(oci list -q)" ""
 }
 
 test_exec_and_force_delete() {
