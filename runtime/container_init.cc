@@ -18,6 +18,9 @@
 #include "runtime/execute_process.h"
 #include "runtime/network_link.h"
 #include "runtime/oci_hooks.h"
+#include "runtime/proc_files.h"
+#include "runtime/security_label.h"
+#include "runtime/sysctl.h"
 #include "runtime/terminal.h"
 
 namespace runtime {
@@ -47,7 +50,7 @@ void part_from_mounts_of_the_host() {
 
 // From here on the process is nobody on the host and root inside.
 void become_root_of_namespace(const ContainerSpec& spec) {
-  if (!spec.namespaces.user) return;
+  if (!in_user_namespace(spec)) return;
   base::check(setgroups(0, nullptr), "drop groups");
   base::check(setresgid(0, 0, 0), "become group 0 of the user namespace");
   base::check(setresuid(0, 0, 0), "become user 0 of the user namespace");
@@ -59,9 +62,20 @@ void make_cgroup_namespace(const ContainerSpec& spec) {
   if (spec.namespaces.cgroup) base::check(unshare(CLONE_NEWCGROUP), "make a cgroup namespace");
 }
 
-void set_host_name(const ContainerSpec& spec) {
-  if (spec.host_name.empty()) return;
-  base::check(sethostname(spec.host_name.data(), spec.host_name.size()), "set the host name", spec.host_name);
+void set_names(const ContainerSpec& spec) {
+  if (!spec.host_name.empty()) {
+    base::check(sethostname(spec.host_name.data(), spec.host_name.size()), "set the host name", spec.host_name);
+  }
+  if (!spec.domain_name.empty()) {
+    base::check(setdomainname(spec.domain_name.data(), spec.domain_name.size()), "set the domain name",
+                spec.domain_name);
+  }
+}
+
+// What only the runtime sees; for labels it is needed until the end. Invalid when nothing is to be written.
+base::Fd open_proc_for(const ContainerSpec& spec) {
+  if (spec.sysctls.empty() && !has_label(spec.process)) return base::Fd();
+  return open_proc();
 }
 
 void wait_for_start(base::Fd& listener, Channel& channel) {
@@ -101,7 +115,7 @@ void container_main(const ContainerSpec& spec, Channel channel, InitFiles files)
   try {
     if (spec.die_with_parent) kill_when_parent_dies();
     reset_signals();
-    part_from_mounts_of_the_host();
+    if (spec.namespaces.mount_path.empty()) part_from_mounts_of_the_host();
     take_standard_files(files);
     base::Fd root_tree = channel.expect(kTree).fd;
     become_root_of_namespace(spec);
@@ -110,7 +124,9 @@ void container_main(const ContainerSpec& spec, Channel channel, InitFiles files)
     channel.expect(kGo);
     make_cgroup_namespace(spec);
     if (spec.namespaces.network) configure_inside(spec.network);
-    set_host_name(spec);
+    set_names(spec);
+    base::Fd proc = open_proc_for(spec);
+    apply_sysctls(spec, proc);
     mount_all(spec, root, channel);
     make_devices(spec, root);
     if (spec.process.terminal) take_terminal(spec.process, root, true, channel);
@@ -123,7 +139,7 @@ void container_main(const ContainerSpec& spec, Channel channel, InitFiles files)
     // A hook may put it there still.
     if (files.start_socket && spec.hooks.start_container.empty()) require_program(spec.process, channel);
     wait_for_start(files.start_socket, channel);
-    execute_process(spec.process, channel, spec.die_with_parent, [&] { run_start_hooks(spec, channel); });
+    execute_process(spec.process, channel, spec.die_with_parent, proc, [&] { run_start_hooks(spec, channel); });
   } catch (const std::exception& error) {
     report_and_exit(channel, 125, error.what());
   }

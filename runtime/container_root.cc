@@ -9,7 +9,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+
 #include "base/error.h"
+#include "runtime/cgroup.h"
+#include "runtime/copy_up.h"
 #include "runtime/devices.h"
 
 namespace runtime {
@@ -25,16 +32,102 @@ bool is_directory(const base::Fd& fd) {
   return S_ISDIR(status.st_mode);
 }
 
-// Kernel file systems never follow a link of the image; a volume may (/var/run is one in many images).
+// Kernel file systems never follow a link of the image, nor does what takes their places; a volume may (/var/run is a
+// link in many images).
 Links links_for(const Mount& mount) {
-  bool kernel = mount.type == "proc" || mount.type == "sysfs" || mount.type == "devpts" || mount.type == "mqueue" ||
-                mount.type == "cgroup" || mount.destination == "/dev";
+  constexpr std::array<std::string_view, 5> kKernel = {"proc", "sysfs", "devpts", "mqueue", "cgroup"};
+  constexpr std::array<std::string_view, 3> kPlaces = {"/proc", "/sys", "/dev"};
+  bool kernel = std::ranges::find(kKernel, mount.type) != kKernel.end() ||
+                std::ranges::find(kPlaces, mount.destination) != kPlaces.end();
   return kernel ? Links::kRefuse : Links::kFollow;
 }
 
-base::Fd make_mount(const Mount& mount) {
+base::Fd clone_of_host(const std::string& path, const Mount& mount) {
+  base::Fd tree = clone_tree(path, true);
+  change_attributes(tree, mount.attributes, mount.cleared, true, path);
+  change_propagation(tree, MS_PRIVATE | MS_REC, path);
+  return tree;
+}
+
+bool has_device(const std::string& type) {
+  constexpr std::array<std::string_view, 6> kWithout = {"proc", "sysfs", "devpts", "mqueue", "cgroup2", "tmpfs"};
+  return std::ranges::find(kWithout, type) == kWithout.end();
+}
+
+base::Fd make_mount(const ContainerSpec& spec, const Mount& mount) {
   std::string type = mount.type == "cgroup" ? "cgroup2" : mount.type;
-  return new_filesystem(type, mount.parameters, mount.attributes);
+  bool own_cgroups = spec.namespaces.cgroup || !spec.namespaces.cgroup_path.empty();
+  // A mount from the host's own cgroup namespace would set the options of the host's (cgroup_get_tree() in
+  // kernel/cgroup/cgroup.c).
+  if (type == "cgroup2" && !own_cgroups) return clone_of_host(cgroup_mount(), mount);
+  std::vector<MountParameter> parameters = mount.parameters;
+  if (!mount.source.empty()) parameters.emplace_back("source", mount.source);
+  // A file system with a device is to leave that alone, too.
+  if (has_device(type) && (mount.attributes & MOUNT_ATTR_RDONLY)) parameters.emplace_back("ro", "");
+  if (!spec.mount_label.empty() && (type == "tmpfs" || type == "devpts" || type == "mqueue")) {
+    parameters.emplace_back("context", spec.mount_label);
+  }
+  try {
+    return new_filesystem(type, parameters, mount.attributes);
+  } catch (const base::Error&) {
+    // A network namespace that belongs to another user namespace: its sysfs is not ours to mount.
+    if (type != "sysfs" || !in_user_namespace(spec) || spec.namespaces.network) throw;
+    return clone_of_host("/sys", mount);
+  }
+}
+
+// "copy-symlink": the same link once more.
+void make_link(const base::Fd& root, const Mount& mount, const std::string& text) {
+  std::string path = mount.destination;
+  while (path.ends_with('/')) path.pop_back();
+  std::size_t slash = path.rfind('/');
+  base::Fd parent = make_below(root, path.substr(0, slash), true, Links::kFollow);
+  std::string name = path.substr(slash + 1);
+  if (symlinkat(text.c_str(), parent.get(), name.c_str()) == 0) return;
+  std::string there(text.size() + 1, '\0');
+  bool same = errno == EEXIST &&
+              readlinkat(parent.get(), name.c_str(), there.data(), there.size()) == static_cast<ssize_t>(text.size());
+  if (!same || !there.starts_with(text)) base::throw_errno("link in the container", mount.destination);
+}
+
+base::Fd target_of(const base::Fd& root, const Mount& mount, bool directory) {
+  if (!mount.follow_destination) {
+    base::Fd found = find_below(root, mount.destination, O_PATH | O_NOFOLLOW, Links::kFollow);
+    if (found) return found;
+  }
+  return make_below(root, mount.destination, directory, links_for(mount));
+}
+
+void change_mount(const base::Fd& root, const Mount& mount) {
+  base::Fd target = find_below(root, mount.destination, O_PATH, links_for(mount));
+  if (!target) throw base::Error("remount", mount.destination, "it is not there");
+  change_attributes(target, mount.attributes, mount.cleared, false, mount.destination);
+  if (mount.recursive_attributes != 0 || mount.recursive_cleared != 0) {
+    change_attributes(target, mount.recursive_attributes, mount.recursive_cleared, true, mount.destination);
+  }
+  if (mount.propagation != 0) change_propagation(target, mount.propagation, mount.destination);
+}
+
+void fill(const base::Fd& tree, const base::Fd& target, const Mount& mount) {
+  change_attributes(tree, 0, MOUNT_ATTR_RDONLY, false, mount.destination);
+  copy_tree(target, tree, mount.destination);
+  change_attributes(tree, mount.attributes & MOUNT_ATTR_RDONLY, 0, false, mount.destination);
+}
+
+void mount_one(const ContainerSpec& spec, const base::Fd& root, const Mount& mount, Channel& channel) {
+  if (mount.remount) return change_mount(root, mount);
+  base::Fd tree;
+  if (mount.type == "bind") {
+    Message message = channel.expect(kTree);
+    if (!message.fd) return make_link(root, mount, message.text);
+    tree = std::move(message.fd);
+  } else {
+    tree = make_mount(spec, mount);
+    if (mount.propagation != 0) change_propagation(tree, mount.propagation, mount.destination);
+  }
+  base::Fd target = target_of(root, mount, is_directory(tree));
+  if (mount.copy_up) fill(tree, target, mount);
+  attach(tree, target, mount.destination);
 }
 
 }  // namespace
@@ -46,16 +139,7 @@ base::Fd attach_root(const ContainerSpec& spec, const base::Fd& tree) {
 }
 
 void mount_all(const ContainerSpec& spec, const base::Fd& root, Channel& channel) {
-  for (const Mount& mount : spec.mounts) {
-    base::Fd tree;
-    if (mount.type == "bind") {
-      tree = channel.expect(kTree).fd;
-    } else {
-      tree = make_mount(mount);
-    }
-    base::Fd target = make_below(root, mount.destination, is_directory(tree), links_for(mount));
-    attach(tree, target, mount.destination);
-  }
+  for (const Mount& mount : spec.mounts) mount_one(spec, root, mount, channel);
 }
 
 void mask_paths(const ContainerSpec& spec, const base::Fd& root) {
@@ -97,9 +181,10 @@ void enter_root(const ContainerSpec& spec, const base::Fd& root) {
   // The old root is mounted on top of the new one now: take it away.
   base::check(umount2(".", MNT_DETACH), "detach the host's root");
   base::check(chdir("/"), "enter the container's root");
-  if (!spec.root.read_only) return;
+  if (!spec.root.read_only && spec.root_propagation == 0) return;
   base::Fd here = base::open_file("/", O_PATH | O_DIRECTORY);
-  change_attributes(here, MOUNT_ATTR_RDONLY, 0, false, "/");
+  if (spec.root.read_only) change_attributes(here, MOUNT_ATTR_RDONLY, 0, false, "/");
+  if (spec.root_propagation != 0) change_propagation(here, spec.root_propagation, "/");
 }
 
 void make_working_directory(const ContainerSpec& spec) {

@@ -1,13 +1,16 @@
 #include "runtime/devices.h"
 
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include "base/error.h"
+#include "runtime/mount_api.h"
 
 namespace runtime {
 namespace {
@@ -15,10 +18,86 @@ namespace {
 constexpr std::array<const char*, 6> kDevices = {"null", "zero", "full", "random", "urandom", "tty"};
 
 bool has_own_devices(const ContainerSpec& spec) {
-  for (const Mount& mount : spec.mounts) {
-    if (mount.destination == "/dev" && mount.type == "tmpfs") return true;
+  return std::ranges::any_of(spec.mounts,
+                             [](const Mount& m) { return m.destination == "/dev" && m.type == "tmpfs" && !m.remount; });
+}
+
+bool is_configured(const ContainerSpec& spec, const std::string& path) {
+  return std::ranges::any_of(spec.devices, [&](const DeviceNode& d) { return d.path == path; });
+}
+
+// A file to mount a node on: never one of the image's, never through a link of it.
+base::Fd make_place(const base::Fd& root, const std::string& path) {
+  std::size_t slash = path.rfind('/');
+  base::Fd parent = make_below(root, path.substr(0, slash), true, Links::kRefuse);
+  std::string name = path.substr(slash + 1);
+  base::Fd file(openat(parent.get(), name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0666));
+  if (!file && errno != EEXIST) base::throw_errno("create in the container", path);
+  base::Fd target = find_below(root, path, O_PATH, Links::kRefuse);
+  if (!target) throw base::Error("create in the container", path, "it vanished");
+  return target;
+}
+
+void make_links(const base::Fd& directory) {
+  constexpr std::array<std::pair<const char*, const char*>, 5> kLinks = {{{"pts/ptmx", "ptmx"},
+                                                                          {"/proc/self/fd", "fd"},
+                                                                          {"/proc/self/fd/0", "stdin"},
+                                                                          {"/proc/self/fd/1", "stdout"},
+                                                                          {"/proc/self/fd/2", "stderr"}}};
+  for (const auto& [value, name] : kLinks) {
+    if (symlinkat(value, directory.get(), name) < 0 && errno != EEXIST) base::throw_errno("link", name);
   }
-  return false;
+}
+
+mode_t kind_of(const DeviceNode& device) {
+  return device.type == 'p' ? S_IFIFO : (device.type == 'b' ? S_IFBLK : S_IFCHR);
+}
+
+// Where mknod(2) is not allowed: the machine's own node of that name, if it is the device that is meant.
+base::Fd host_node(const DeviceNode& device) {
+  base::Fd node = base::open_file(device.path, O_PATH | O_NOFOLLOW);
+  struct stat status = {};
+  base::check(fstat(node.get(), &status), "stat", device.path);
+  if ((status.st_mode & S_IFMT) != kind_of(device) || status.st_rdev != makedev(device.major, device.minor)) {
+    throw base::Error("use device", device.path, "this machine has another one there");
+  }
+  return clone_tree_at(node, false);
+}
+
+// Nodes that no path leads to, on a file system without "nodev"; they are bound to their places, so that all of the
+// container's own file systems can have it.
+base::Fd make_node(const base::Fd& nodes, const DeviceNode& device) {
+  std::string name = std::to_string(device.major) + ":" + std::to_string(device.minor);
+  (void)unlinkat(nodes.get(), name.c_str(), 0);
+  base::check(mknodat(nodes.get(), name.c_str(), kind_of(device) | 0600, makedev(device.major, device.minor)),
+              "make a node", device.path);
+  base::check(fchownat(nodes.get(), name.c_str(), device.uid, device.gid, AT_SYMLINK_NOFOLLOW), "chown", device.path);
+  base::check(fchmodat(nodes.get(), name.c_str(), device.mode, 0), "chmod", device.path);
+  return clone_tree_at(base::open_at(nodes, name, O_PATH | O_NOFOLLOW), false);
+}
+
+void make_fifo(const base::Fd& root, const DeviceNode& device) {
+  std::size_t slash = device.path.rfind('/');
+  base::Fd parent = make_below(root, device.path.substr(0, slash), true, Links::kRefuse);
+  std::string name = device.path.substr(slash + 1);
+  base::check(mknodat(parent.get(), name.c_str(), S_IFIFO | 0600, 0), "make a pipe", device.path);
+  base::check(fchownat(parent.get(), name.c_str(), device.uid, device.gid, AT_SYMLINK_NOFOLLOW), "chown", device.path);
+  base::check(fchmodat(parent.get(), name.c_str(), device.mode, 0), "chmod", device.path);
+}
+
+void make_configured_devices(const ContainerSpec& spec, const base::Fd& root) {
+  base::Fd nodes;
+  for (const DeviceNode& device : spec.devices) {
+    if (device.type == 'p') {
+      make_fifo(root, device);
+      continue;
+    }
+    if (!in_user_namespace(spec) && !nodes) {
+      nodes = new_filesystem("tmpfs", {{"mode", "700"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    }
+    base::Fd tree = nodes ? make_node(nodes, device) : host_node(device);
+    attach(tree, make_place(root, device.path), device.path);
+  }
 }
 
 }  // namespace
@@ -36,25 +115,16 @@ base::Fd host_device(const char* name) {
 }
 
 void make_devices(const ContainerSpec& spec, const base::Fd& root) {
-  if (!has_own_devices(spec)) return;
-  base::Fd directory = find_below(root, "/dev", O_PATH | O_DIRECTORY, Links::kRefuse);
-  if (!directory) return;
-  for (const char* name : kDevices) {
-    base::Fd tree = clone_tree_at(host_device(name), false);
-    base::Fd file(openat(directory.get(), name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0666));
-    if (!file && errno != EEXIST) base::throw_errno("create in the container", std::string("/dev/") + name);
-    base::Fd target = find_below(root, std::string("/dev/") + name, O_PATH, Links::kRefuse);
-    if (!target) throw base::Error("create in the container", std::string("/dev/") + name, "it vanished");
-    attach(tree, target, std::string("/dev/") + name);
+  if (has_own_devices(spec)) {
+    base::Fd directory = find_below(root, "/dev", O_PATH | O_DIRECTORY, Links::kRefuse);
+    for (const char* name : kDevices) {
+      std::string path = std::string("/dev/") + name;
+      if (is_configured(spec, path)) continue;
+      attach(clone_tree_at(host_device(name), false), make_place(root, path), path);
+    }
+    make_links(directory);
   }
-  constexpr std::array<std::pair<const char*, const char*>, 5> kLinks = {{{"pts/ptmx", "ptmx"},
-                                                                          {"/proc/self/fd", "fd"},
-                                                                          {"/proc/self/fd/0", "stdin"},
-                                                                          {"/proc/self/fd/1", "stdout"},
-                                                                          {"/proc/self/fd/2", "stderr"}}};
-  for (const auto& [value, name] : kLinks) {
-    if (symlinkat(value, directory.get(), name) < 0 && errno != EEXIST) base::throw_errno("link", name);
-  }
+  make_configured_devices(spec, root);
 }
 
 }  // namespace runtime

@@ -11,8 +11,10 @@ namespace runtime {
 // CVE-2025-31133). Throws base::Error.
 base::Fd host_device(const char* name);
 
-// Puts the standard nodes and links into the container's /dev, when that is a file system of its own: never into the
-// image's directory, and never into a bind of the host's. REQUIRES: the host's root is still there.
+// Puts the standard nodes and links into the container's /dev, when that is a file system of its own (never into the
+// image's directory, and never into a bind of the host's), and those of linux.devices where they are asked for.
+// Without a user namespace these are made, with their mode and owner; with one, they are the host's nodes of the same
+// name and number, as they are. REQUIRES: the host's root is still there. Throws base::Error.
 void make_devices(const ContainerSpec& spec, const base::Fd& root);
 
 }  // namespace runtime

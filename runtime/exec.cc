@@ -23,6 +23,9 @@
 #include "runtime/execute_process.h"
 #include "runtime/foreground.h"
 #include "runtime/launch.h"
+#include "runtime/proc_files.h"
+#include "runtime/scheduling.h"
+#include "runtime/security_label.h"
 #include "runtime/supervisor.h"
 #include "runtime/terminal.h"
 #include "runtime/unix_socket.h"
@@ -38,6 +41,7 @@ int namespace_kinds(const Namespaces& namespaces) {
   if (namespaces.ipc) kinds |= CLONE_NEWIPC;
   if (namespaces.uts) kinds |= CLONE_NEWUTS;
   if (namespaces.cgroup) kinds |= CLONE_NEWCGROUP;
+  if (namespaces.time) kinds |= CLONE_NEWTIME;
   return kinds;
 }
 
@@ -101,7 +105,9 @@ struct Joining {
       base::write_all(base::open_file("/proc/self/oom_score_adj", O_WRONLY),
                       std::to_string(*joining.process.oom_score_adjustment));
     }
+    run_on_processors(joining.process.cpus_before);
     if (!joining.cgroup.empty()) join_cgroup(joining.cgroup);
+    base::Fd proc = has_label(joining.process) ? open_proc() : base::Fd();
     base::check(setns(joining.container.get(), namespace_kinds(state.namespaces)), "join the container", state.name);
     clone_args arguments = {};
     arguments.flags = CLONE_PARENT;
@@ -116,7 +122,9 @@ struct Joining {
     if (joining.process.terminal) {
       take_terminal(joining.process, base::open_file("/", O_PATH | O_DIRECTORY), false, channel);
     }
-    execute_process(joining.process, channel, joining.die_with_parent);
+    apply_scheduling(joining.process, 0);
+    run_on_processors(joining.process.cpus_after);
+    execute_process(joining.process, channel, joining.die_with_parent, proc);
   } catch (const std::exception& error) {
     report_and_exit(channel, 125, error.what());
   }

@@ -18,6 +18,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "runtime/mount_api.h"
+#include "runtime/scheduling.h"
+#include "runtime/security_label.h"
 #include "runtime/user_spec.h"
 
 namespace runtime {
@@ -164,10 +166,11 @@ void report_and_exit(Channel& channel, int code, const std::string& text) {
   _exit(code);
 }
 
-void execute_process(const Process& process, Channel& channel, bool die_with_parent,
+void execute_process(const Process& process, Channel& channel, bool die_with_parent, const base::Fd& proc,
                      const std::function<void()>& last) {
   ResolvedUser user = look_up_user(process);
   if (process.new_keyring) leave_keyring();
+  apply_personality(process);
   if (process.file_mode_mask) umask(*process.file_mode_mask);
   // Without no_new_privs the filter needs CAP_SYS_ADMIN, so it comes while we still have it.
   if (!process.no_new_privileges) install_seccomp(process.seccomp);
@@ -177,6 +180,7 @@ void execute_process(const Process& process, Channel& channel, bool die_with_par
   enter_working_directory(process);
   apply_capabilities(process.capabilities);
   if (die_with_parent) kill_when_parent_dies();
+  set_label(process, proc);
   base::check(syscall(SYS_close_range, 3 + process.preserved_files, ~0u, CLOSE_RANGE_CLOEXEC), "close files");
   if (process.no_new_privileges) {
     base::check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");

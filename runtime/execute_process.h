@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "base/fd.h"
 #include "runtime/channel.h"
 #include "runtime/spec.h"
 
@@ -12,8 +13,9 @@ namespace runtime {
 
 // Never returns. `channel` must be close-on-exec; failures are sent over it. The process must already be in the
 // container's root directory, and resource limits are the parent's to set (raising one needs the host's privilege).
-// `last` is called when nothing is left but execve: with the rights of the program.
-[[noreturn]] void execute_process(const Process& process, Channel& channel, bool die_with_parent,
+// `proc`: of open_proc(), needed when the process has a label. `last` is called when nothing is left but execve: with
+// the rights of the program.
+[[noreturn]] void execute_process(const Process& process, Channel& channel, bool die_with_parent, const base::Fd& proc,
                                   const std::function<void()>& last = {});
 
 // The same error as from execve when there is no such program, or no right to execute it, before anything else is done:

@@ -15,9 +15,14 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/bind_mounts.h"
 #include "runtime/cgroup_delegation.h"
 #include "runtime/device_filter.h"
+#include "runtime/namespaces.h"
 #include "runtime/overlay.h"
+#include "runtime/scheduling.h"
+#include "runtime/security_label.h"
+#include "runtime/sysctl.h"
 
 namespace runtime {
 namespace {
@@ -49,69 +54,12 @@ void make_private_mount_namespace() {
   base::check(unshare(CLONE_NEWNS), "make a mount namespace");
   base::check(mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), "make mounts private");
 }
-
-void join(const std::string& path, int kind, const char* what) {
-  if (path.empty()) return;
-  base::Fd name_space = base::open_file(path, O_RDONLY);
-  base::check(setns(name_space.get(), kind), std::string("join the ") + what + " namespace", path);
-}
-
-void join_existing_namespaces(const Namespaces& namespaces) {
-  join(namespaces.network_path, CLONE_NEWNET, "network");
-  join(namespaces.ipc_path, CLONE_NEWIPC, "ipc");
-  join(namespaces.uts_path, CLONE_NEWUTS, "uts");
-  join(namespaces.pid_path, CLONE_NEWPID, "pid");
-}
-
-// What is mounted in the container must not reach the host, whose mounts these are copies of.
-void hear_the_host_only(const base::Fd& tree, const std::string& what) {
-  mount_attr attributes = {.attr_set = 0, .attr_clr = 0, .propagation = MS_SLAVE, .userns_fd = 0};
-  base::check(mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes),
-              "change the propagation of", what);
-}
-
-std::vector<base::Fd> open_bind_sources(const ContainerSpec& spec) {
-  std::vector<base::Fd> trees;
-  for (const Mount& mount : spec.mounts) {
-    if (mount.type != "bind") continue;
-    base::Fd tree = clone_tree(mount.source, mount.recursive);
-    hear_the_host_only(tree, mount.source);
-    if (mount.attributes != 0) change_attributes(tree, mount.attributes, 0, mount.recursive, mount.source);
-    trees.push_back(std::move(tree));
-  }
-  return trees;
-}
-
-std::uint64_t clone_flags(const Namespaces& namespaces) {
-  std::uint64_t flags = CLONE_NEWNS;
-  if (namespaces.user) flags |= CLONE_NEWUSER;
-  if (namespaces.pid) flags |= CLONE_NEWPID;
-  if (namespaces.network) flags |= CLONE_NEWNET;
-  if (namespaces.ipc) flags |= CLONE_NEWIPC;
-  if (namespaces.uts) flags |= CLONE_NEWUTS;
-  return flags;  // the cgroup namespace is made when the process is in its cgroup
-}
-
-void write_map(int pid, const char* file, const std::vector<IdMapping>& map) {
-  std::string text;
-  for (const IdMapping& line : map) {
-    text += std::to_string(line.inside) + " " + std::to_string(line.outside) + " " + std::to_string(line.count) + "\n";
-  }
-  std::string path = "/proc/" + std::to_string(pid) + "/" + file;
-  base::write_all(base::open_file(path, O_WRONLY), text);
-}
-
-void map_users(const ContainerSpec& spec, int pid) {
-  if (!spec.namespaces.user) return;
-  write_map(pid, "uid_map", spec.uid_map);
-  write_map(pid, "gid_map", spec.gid_map);
-}
-
 void set_process_limits(const Process& process, int pid) {
   for (const ResourceLimit& limit : process.limits) {
     base::check(prlimit(pid, static_cast<__rlimit_resource>(limit.resource), &limit.limit, nullptr),
                 "set resource limit", std::to_string(limit.resource));
   }
+  apply_scheduling(process, pid);
   if (process.oom_score_adjustment) {
     std::string path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
     base::write_all(base::open_file(path, O_WRONLY), std::to_string(*process.oom_score_adjustment));
@@ -121,26 +69,22 @@ void set_process_limits(const Process& process, int pid) {
 base::Fd make_root(const ContainerSpec& spec, const base::Fd& user_namespace, bool devices_filtered) {
   if (!spec.root.directory.empty()) {
     base::Fd tree = clone_tree(spec.root.directory, true);
-    hear_the_host_only(tree, spec.root.directory);
+    // It is a peer of the host's mounts. With "slave" it receives what is mounted there later.
+    std::uint64_t slave = spec.root_propagation & MS_SLAVE;
+    change_propagation(tree, MS_REC | (slave != 0 ? slave : std::uint64_t{MS_PRIVATE}), spec.root.directory);
     // The image's device nodes are no way to the host's devices.
     if (!devices_filtered) change_attributes(tree, MOUNT_ATTR_NODEV, 0, false, spec.root.directory);
     return tree;
   }
-  return mount_overlay(spec.root, spec.namespaces.user ? &user_namespace : nullptr);
+  return mount_overlay(spec.root, in_user_namespace(spec) ? &user_namespace : nullptr);
 }
 
 // Sends what the container's process waits for, in its order.
-void hand_over(const ContainerSpec& spec, Channel& channel, const base::Fd& root, const std::vector<base::Fd>& binds,
+void hand_over(const ContainerSpec& spec, Channel& channel, const base::Fd& root, const std::vector<BindSource>& binds,
                const base::Fd& user_namespace) {
   channel.send(kTree, 0, "", &root);
   channel.send(kGo);
-  std::size_t next = 0;
-  for (const Mount& mount : spec.mounts) {
-    if (mount.type != "bind") continue;
-    const base::Fd& tree = binds.at(next++);
-    if (mount.id_mapped && spec.namespaces.user) map_ids(tree, user_namespace, mount.recursive, mount.source);
-    channel.send(kTree, 0, "", &tree);
-  }
+  send_binds(spec, binds, user_namespace, channel);
 }
 
 // What the process said about its failure before it closed the channel; nothing when it said nothing.
@@ -200,9 +144,11 @@ Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles f
   bool forbid = !wanted.resources.devices.empty() && !device_filter;
   if (forbid) without_devices = with_devices_forbidden(wanted);
   const ContainerSpec& spec = forbid ? without_devices : wanted;
+  check_label_support(spec);
+  check_joined_for_sysctls(spec);
+  JoinedNamespaces joined = JoinedNamespaces::open(spec.namespaces);
+  std::vector<BindSource> binds = open_bind_sources(spec);
   if (!spec.root.layers.empty()) make_private_mount_namespace();
-  std::vector<base::Fd> binds = open_bind_sources(spec);
-  join_existing_namespaces(spec.namespaces);
 
   Cgroup cgroup("");
   base::Fd cgroup_fd;
@@ -214,29 +160,24 @@ Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles f
   }
 
   auto [ours, theirs] = make_channel();
-  int pid_fd_number = -1;
   clone_args arguments = {};
-  arguments.flags = clone_flags(spec.namespaces) | CLONE_PIDFD;
-  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pid_fd_number);
-  arguments.exit_signal = SIGCHLD;
   if (cgroup_fd) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(cgroup_fd.get());
   }
   // Not dumpable from before the first moment inside: nobody there may look into us, or at our file (CVE-2016-9962).
   base::check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "set dumpable");
-  long pid_or_zero = base::check(syscall(SYS_clone3, &arguments, sizeof arguments), "clone3");
-  if (pid_or_zero == 0) {
+  base::Fd pid_fd;
+  int pid = clone_into_namespaces(spec, joined, arguments, pid_fd);
+  if (pid == 0) {
     ours = Channel(base::Fd());
     container_main(spec, std::move(theirs), std::move(files));
   }
   base::check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "set dumpable");
   theirs = Channel(base::Fd());
   files = InitFiles{};
-  int pid = static_cast<int>(pid_or_zero);
-  base::Fd pid_fd(pid_fd_number);
   try {
-    map_users(spec, pid);
+    if (spec.namespaces.user) write_id_maps(pid, spec.uid_map, spec.gid_map);
     set_process_limits(spec.process, pid);
     if (plan.kind == CgroupPlan::Kind::kScope) {
       cgroup = create_in_scope(*base::connect_systemd(), plan.scope, spec.resources, pid);
@@ -244,7 +185,8 @@ Launched launch(const ContainerSpec& wanted, const CgroupPlan& plan, InitFiles f
       delegate_cgroup(spec, cgroup);
     }
     base::Fd user_namespace;
-    if (spec.namespaces.user) user_namespace = base::open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
+    if (in_user_namespace(spec))
+      user_namespace = base::open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
     base::Fd root = make_root(spec, user_namespace, device_filter.valid());
     connect_network(pid);
     hand_over(spec, ours, root, binds, user_namespace);

@@ -146,7 +146,7 @@ void add_volumes(const RunRequest& request, ContainerSpec& spec) {
     spec.mounts.push_back({.destination = volume.destination,
                            .type = "bind",
                            .source = volume.source,
-                           .attributes = kVolumeAttributes | (volume.read_only ? MOUNT_ATTR_RDONLY : 0u),
+                           .recursive_attributes = kVolumeAttributes | (volume.read_only ? MOUNT_ATTR_RDONLY : 0u),
                            .recursive = true,
                            .id_mapped = true});
   }

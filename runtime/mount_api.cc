@@ -16,6 +16,8 @@
 namespace runtime {
 namespace {
 
+constexpr std::size_t kMaxParameter = 255;  // bytes, fsconfig(2)'s bound
+
 // The reason that the kernel left on a file system context ("e <text>"), better than its errno.
 std::string context_reason(const base::Fd& context, int error_number) {
   char text[512];
@@ -36,6 +38,9 @@ base::Fd new_filesystem(const std::string& type, const std::vector<MountParamete
   // What mountinfo(5) shows; its absence would read "none".
   if (!has_source) fsconfig(context.get(), FSCONFIG_SET_STRING, "source", type.c_str(), 0);
   for (const auto& [key, value] : parameters) {
+    if (value.size() > kMaxParameter) {
+      throw base::Error(what, key, "its value has more than " + std::to_string(kMaxParameter) + " bytes");
+    }
     int result = value.empty() ? fsconfig(context.get(), FSCONFIG_SET_FLAG, key.c_str(), nullptr, 0)
                                : fsconfig(context.get(), FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0);
     if (result < 0) {
@@ -48,8 +53,9 @@ base::Fd new_filesystem(const std::string& type, const std::vector<MountParamete
   return base::Fd(base::check(fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes)), what));
 }
 
-base::Fd clone_tree(const std::string& path, bool recursive) {
+base::Fd clone_tree(const std::string& path, bool recursive, bool follow) {
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0u);
+  if (!follow) flags |= AT_SYMLINK_NOFOLLOW;
   return base::Fd(base::check(open_tree(AT_FDCWD, path.c_str(), flags), "bind", path));
 }
 
@@ -63,6 +69,12 @@ void change_attributes(const base::Fd& tree, std::uint64_t set, std::uint64_t cl
   mount_attr attributes = {.attr_set = set, .attr_clr = clear, .propagation = 0, .userns_fd = 0};
   unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u);
   base::check(mount_setattr(tree.get(), "", flags, &attributes, sizeof attributes), "change mount flags of", what);
+}
+
+void change_propagation(const base::Fd& tree, std::uint64_t propagation, const std::string& what) {
+  mount_attr attributes = {.attr_set = 0, .attr_clr = 0, .propagation = propagation & ~MS_REC, .userns_fd = 0};
+  unsigned flags = AT_EMPTY_PATH | (propagation & MS_REC ? AT_RECURSIVE : 0u);
+  base::check(mount_setattr(tree.get(), "", flags, &attributes, sizeof attributes), "change propagation of", what);
 }
 
 void map_ids(const base::Fd& tree, const base::Fd& user_namespace, bool recursive, const std::string& what) {

@@ -19,13 +19,18 @@ using MountParameter = std::pair<std::string, std::string>;
 base::Fd new_filesystem(const std::string& type, const std::vector<MountParameter>& parameters,
                         std::uint64_t attributes);
 
-// A detached copy of the mount at `path`; `recursive` takes the mounts below along.
-base::Fd clone_tree(const std::string& path, bool recursive);
+// A detached copy of the mount at `path`; `recursive` takes the mounts below along. Without `follow` a link is taken
+// itself.
+base::Fd clone_tree(const std::string& path, bool recursive, bool follow = true);
 base::Fd clone_tree_at(const base::Fd& at, bool recursive);
 
-// Sets and clears MOUNT_ATTR_* flags.
+// Sets and clears MOUNT_ATTR_* flags, of a tree or of what is mounted at an open place. One of the three ways to keep
+// access times is set by clearing MOUNT_ATTR__ATIME with it.
 void change_attributes(const base::Fd& tree, std::uint64_t set, std::uint64_t clear, bool recursive,
                        const std::string& what);
+
+// MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for the mounts below, too (mount_namespaces(7)).
+void change_propagation(const base::Fd& tree, std::uint64_t propagation, const std::string& what);
 
 // Maps owners on a detached tree as the user namespace does: what is 0 on the disk is 0 inside.
 void map_ids(const base::Fd& tree, const base::Fd& user_namespace, bool recursive, const std::string& what);

@@ -11,6 +11,7 @@
 #include "base/table.h"
 #include "base/version.h"
 #include "runtime/launch.h"
+#include "runtime/mount_options.h"
 #include "runtime/oci_cgroup_commands.h"
 #include "runtime/oci_config.h"
 #include "runtime/oci_exec_command.h"
@@ -119,11 +120,9 @@ int features(const base::Invocation&) {
       {"ociVersionMin", "1.0.0"},
       {"ociVersionMax", kOciVersion},
       {"hooks", {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}},
-      {"mountOptions",
-       {"bind", "defaults", "dev", "diratime", "exec", "noatime", "nodev", "nodiratime", "noexec", "nosuid",
-        "nosymfollow", "private", "rbind", "relatime", "ro", "rprivate", "rw", "strictatime", "suid"}},
+      {"mountOptions", known_mount_options()},
       {"linux",
-       {{"namespaces", {"cgroup", "ipc", "mount", "network", "pid", "user", "uts"}},
+       {{"namespaces", {"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"}},
         {"capabilities", capability_names(~Capabilities{0})},
         {"cgroup", {{"v1", false}, {"v2", true}, {"systemd", true}, {"systemdUser", false}, {"rdma", true}}},
         {"seccomp",
@@ -136,10 +135,10 @@ int features(const base::Invocation&) {
             "SCMP_CMP_NE"}},
           {"knownFlags", {"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"}},
           {"supportedFlags", {"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"}}}},
-        {"apparmor", {{"enabled", false}}},
-        {"selinux", {{"enabled", false}}},
+        {"apparmor", {{"enabled", true}}},
+        {"selinux", {{"enabled", true}}},
         {"intelRdt", {{"enabled", false}}},
-        {"mountExtensions", {{"idmap", {{"enabled", false}}}}}}}};
+        {"mountExtensions", {{"idmap", {{"enabled", true}}}}}}}};
   print(base::to_text(json, 2) + "\n");
   return 0;
 }

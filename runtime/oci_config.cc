@@ -2,11 +2,13 @@
 
 #include <sys/mount.h>
 
+#include "runtime/mount_options.h"
 #include "runtime/oci_hooks.h"
 #include "runtime/oci_linux.h"
 #include "runtime/oci_mounts.h"
 #include "runtime/oci_process.h"
 #include "runtime/oci_reader.h"
+#include "runtime/sysctl.h"
 
 namespace runtime {
 namespace {
@@ -41,9 +43,13 @@ OciContainer parse_oci_config(const base::Json& config, const std::string& bundl
   if (reader.member("linux") == nullptr) refuse("linux", "missing");
   parse_linux(reader.object("linux"), result);
   spec.host_name = reader.text("hostname");
-  if (!spec.host_name.empty() && !spec.namespaces.uts) refuse("hostname", "needs a uts namespace of its own");
+  spec.domain_name = reader.text("domainname");
+  bool own_names = spec.namespaces.uts || !spec.namespaces.uts_path.empty();
+  if (!own_names && !spec.host_name.empty()) refuse("hostname", "needs a uts namespace of its own");
+  if (!own_names && !spec.domain_name.empty()) refuse("domainname", "needs a uts namespace of its own");
+  check_sysctls(spec);
   for (ObjectReader& reader_of_one : reader.objects("mounts")) {
-    Mount mount = parse_oci_mount(reader_of_one, bundle);
+    Mount mount = parse_oci_mount(reader_of_one, bundle, spec);
     if (spec.resources.devices.empty()) forbid_devices(mount);
     spec.mounts.push_back(std::move(mount));
   }

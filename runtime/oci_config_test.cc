@@ -38,16 +38,16 @@ TEST_CASE("what is not supported is refused by its name") {
   CHECK(reason(config) == "config.json hooks.middle: not supported");
 
   config = default_oci_config();
-  config["linux"]["sysctl"] = {{"kernel.core_pattern", "|/evil"}};
-  CHECK(reason(config) == "config.json linux.sysctl: not supported");
+  config["linux"]["intelRdt"] = {{"closID", "guaranteed"}};
+  CHECK(reason(config) == "config.json linux.intelRdt: not supported");
 
   config = default_oci_config();
-  config["process"]["apparmorProfile"] = "docker-default";
-  CHECK(reason(config) == "config.json process.apparmorProfile: not supported");
+  config["linux"]["netDevices"] = {{"eth9", {{"name", "x"}}}};
+  CHECK(reason(config) == "config.json linux.netDevices: not supported");
 
   config = default_oci_config();
   config["mounts"][0]["options"].push_back("tmpcopyup");
-  CHECK(reason(config).find("'tmpcopyup'") != std::string::npos);
+  CHECK(reason(config) == "config.json mounts[0].options: option 'tmpcopyup' is for type tmpfs");
 }
 
 TEST_CASE("members that say nothing are no reason to refuse") {
@@ -69,6 +69,46 @@ TEST_CASE("missing or wrong members are named") {
   config["process"]["user"]["uid"] = 4294967296;
   CHECK(reason(config).find("process.user.uid") != std::string::npos);
   CHECK(reason(base::Json::array()).find("expected an object") != std::string::npos);
+}
+
+TEST_CASE("each kind of namespace stands once, is known, and the mount namespace is there") {
+  base::Json config = default_oci_config();
+  config["linux"]["namespaces"].push_back({{"type", "pid"}});
+  CHECK(reason(config) == "config.json linux.namespaces[6].type: 'pid' stands twice");
+  config["linux"]["namespaces"] = {{{"type", "pid"}}};
+  CHECK(reason(config) == "config.json linux.namespaces: a mount namespace is needed");
+  config["linux"]["namespaces"] = {{{"type", "mount"}}, {{"type", "planet"}}};
+  CHECK(reason(config) == "config.json linux.namespaces[1].type: 'planet' is unknown");
+  config["linux"]["namespaces"] = {{{"type", "mount"}}, {{"type", "network"}, {"path", "run/x"}}};
+  CHECK(reason(config) == "config.json linux.namespaces[1].path: expected an absolute path");
+}
+
+TEST_CASE("names and clocks need a namespace of their own") {
+  base::Json config = default_oci_config();
+  config["linux"]["timeOffsets"] = {{"monotonic", {{"secs", 5}}}};
+  CHECK(reason(config) == "config.json linux.timeOffsets: needs a time namespace of its own");
+  config["linux"]["namespaces"].push_back({{"type", "time"}});
+  CHECK(parse_oci_config(config, "/b", "c").spec.time_offsets.at("monotonic") == "5 0");
+  config = default_oci_config();
+  config["linux"]["namespaces"] = {{{"type", "mount"}}};
+  CHECK(reason(config) == "config.json hostname: needs a uts namespace of its own");
+  config.erase("hostname");
+  config["domainname"] = "x";
+  CHECK(reason(config) == "config.json domainname: needs a uts namespace of its own");
+}
+
+TEST_CASE("a scheduler is what the specification knows") {
+  base::Json config = default_oci_config();
+  config["process"]["scheduler"] = {{"policy", "SCHED_BATCH"}, {"nice", 5}};
+  config["process"]["ioPriority"] = {{"class", "IOPRIO_CLASS_BE"}, {"priority", 4}};
+  Process process = parse_oci_config(config, "/b", "c").spec.process;
+  CHECK(process.scheduler->nice == 5);
+  CHECK(process.io_priority == (2 << 13 | 4));
+  config["process"]["scheduler"]["policy"] = "SCHED_MAGIC";
+  CHECK(reason(config) == "config.json process.scheduler.policy: 'SCHED_MAGIC' is unknown");
+  config = default_oci_config();
+  config["process"]["execCPUAffinity"] = {{"initial", "0-x"}};
+  CHECK(reason(config).find("process.execCPUAffinity.initial") != std::string::npos);
 }
 
 TEST_CASE("an id cannot leave its directory") {

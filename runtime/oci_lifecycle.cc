@@ -79,6 +79,9 @@ ContainerState state_of(const OciContainer& container, const CreateOptions& opti
   state.namespaces.ipc |= !spec.namespaces.ipc_path.empty();
   state.namespaces.uts |= !spec.namespaces.uts_path.empty();
   state.namespaces.pid |= !spec.namespaces.pid_path.empty();
+  state.namespaces.user |= !spec.namespaces.user_path.empty();
+  state.namespaces.cgroup |= !spec.namespaces.cgroup_path.empty();
+  state.namespaces.time |= !spec.namespaces.time_path.empty();
   state.annotations = spec.annotations;
   return state;
 }

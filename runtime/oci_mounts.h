@@ -1,18 +1,17 @@
 #pragma once
-// The mounts of a config.json.
+// The mounts of a config.json (runtime-spec config.md "Mounts").
 
 #include <string>
-#include <vector>
 
 #include "runtime/oci_reader.h"
 #include "runtime/spec.h"
 
 namespace runtime {
 
-// One element of "mounts". Throws base::Error for an option or type that is not supported.
-Mount parse_oci_mount(ObjectReader& reader, const std::string& bundle);
+// One element of "mounts". `container`: its user namespace, which id maps may be relative to. Throws base::Error.
+Mount parse_oci_mount(ObjectReader& reader, const std::string& bundle, const ContainerSpec& container);
 
-// The options in config.json that make these attributes and parameters.
-std::vector<std::string> mount_options(const Mount& mount);
+// uidMappings, gidMappings.
+std::vector<IdMapping> parse_id_mappings(ObjectReader& reader, const char* name);
 
 }  // namespace runtime

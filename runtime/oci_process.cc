@@ -87,14 +87,6 @@ void parse_terminal(ObjectReader& process, Process& result) {
   size.done();
 }
 
-void refuse_what_nobody_applies(ObjectReader& process, const Process& result) {
-  if (result.scheduler) refuse(process.path_of("scheduler"), "not supported");
-  if (result.io_priority) refuse(process.path_of("ioPriority"), "not supported");
-  if (!result.cpus_before.empty() || !result.cpus_after.empty()) {
-    refuse(process.path_of("execCPUAffinity"), "not supported");
-  }
-}
-
 }  // namespace
 
 Process parse_process(ObjectReader process) {
@@ -126,8 +118,9 @@ Process parse_process(ObjectReader process) {
     result.oom_score_adjustment = static_cast<int>(*adjustment);
   }
   parse_scheduling(process, result);
-  refuse_what_nobody_applies(process, result);
-  process.done();  // apparmorProfile and selinuxLabel are refused when they say something
+  result.apparmor_profile = process.text("apparmorProfile");
+  result.selinux_label = process.text("selinuxLabel");
+  process.done();
   return result;
 }
 

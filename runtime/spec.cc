@@ -14,7 +14,12 @@ void forbid_devices(Mount& mount) {
   if (mount.type == "devpts") return;
   std::error_code ignored;  // what cannot be looked at cannot be bound either, and that says why
   if (mount.type == "bind" && !std::filesystem::is_directory(mount.source, ignored)) return;
-  mount.attributes |= MOUNT_ATTR_NODEV;
+  // Of a bind, the mounts below, too.
+  (mount.type == "bind" ? mount.recursive_attributes : mount.attributes) |= MOUNT_ATTR_NODEV;
+}
+
+bool in_user_namespace(const ContainerSpec& spec) {
+  return spec.namespaces.user || !spec.namespaces.user_path.empty();
 }
 
 std::uint32_t host_id(const std::vector<IdMapping>& map, std::uint64_t inside) {
@@ -57,7 +62,7 @@ std::vector<Mount> default_mounts(bool own_network) {
     mounts.push_back({.destination = "/sys",
                       .type = "bind",
                       .source = "/sys",
-                      .attributes = kQuiet | MOUNT_ATTR_RDONLY,
+                      .recursive_attributes = kQuiet | MOUNT_ATTR_RDONLY,
                       .recursive = true});
   }
   mounts.push_back({.destination = "/sys/fs/cgroup", .type = "cgroup", .attributes = kQuiet | MOUNT_ATTR_RDONLY});

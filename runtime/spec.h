@@ -60,15 +60,17 @@ struct Mount {
   std::vector<MountParameter> parameters = {};  // of the file system
   std::uint64_t attributes = 0;                 // MOUNT_ATTR_* to set
   std::uint64_t cleared = 0;                    // MOUNT_ATTR_* to clear (a bind keeps its source's others)
-  std::uint64_t recursive_attributes = 0;       // the same on the mounts below, too ("rro", "rnoexec", …)
+  std::uint64_t recursive_attributes = 0;       // the same, then, also on the mounts below ("rro", "rnoexec", …)
   std::uint64_t recursive_cleared = 0;
   std::uint64_t propagation = 0;  // MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, perhaps MS_REC; 0: private
-  bool recursive = false;         // of a bind: with the mounts below, and attributes on all of them
+  bool recursive = false;         // of a bind: with the mounts below
   bool id_mapped = false;         // of a bind: owners shifted like the container's
   std::optional<MountIdMap> id_map = {};
   bool copy_up = false;            // of a tmpfs: filled with what is at the destination ("tmpcopyup")
-  bool follow_destination = true;  // false: a link at the destination is an error ("dest-nofollow")
+  bool copy_link = false;          // of a bind: a link as the source is made again at the destination ("copy-symlink")
+  bool follow_destination = true;  // false: a link at the destination is mounted over itself ("dest-nofollow")
   bool follow_source = true;       // false: a link as the source is bound itself ("src-nofollow")
+  bool remount = false;            // nothing new: the attributes of what is mounted there change
 };
 
 // A device node in /dev (linux.devices).
@@ -126,6 +128,7 @@ struct Process {
   std::optional<int> io_priority = {};            // ioprio_set(2)'s value: class << 13 | data
   std::string cpus_before = {}, cpus_after = {};  // of execCPUAffinity: until and from the execve on; lists as "0-3"
   bool new_keyring = true;                        // a session keyring of its own; false: its caller's
+  std::optional<std::uint64_t> personality = {};  // PER_*
   std::string apparmor_profile = {};
   std::string selinux_label = {};
 };
@@ -162,7 +165,6 @@ struct ContainerSpec {
   std::vector<DeviceNode> devices = {};                  // beside the standard ones
   std::uint64_t root_propagation = 0;                    // MS_* with MS_REC; 0: private
   std::map<std::string, std::string> time_offsets = {};  // "monotonic": "<seconds> <nanoseconds>" (time_namespaces(7))
-  std::optional<std::uint64_t> personality = {};
   SeccompListener seccomp_listener;
   std::string mount_label = {};  // SELinux
   base::Json annotations = base::Json::object();
@@ -172,6 +174,9 @@ struct ContainerSpec {
 // Makes the mount "nodev": for containers without a device filter (device_filter.h). Pseudo-terminals stay, and so does
 // a device file that is bound itself, since the caller has named it.
 void forbid_devices(Mount& mount);
+
+// Its user namespace is not this machine's, be it new or joined.
+bool in_user_namespace(const ContainerSpec& spec);
 
 // The host's id of one of the container's; that of its root when it is not mapped.
 std::uint32_t host_id(const std::vector<IdMapping>& map, std::uint64_t inside);

@@ -143,7 +143,8 @@ base::Json to_json(const ContainerState& state) {
             {"network", state.namespaces.network},
             {"ipc", state.namespaces.ipc},
             {"uts", state.namespaces.uts},
-            {"cgroup", state.namespaces.cgroup}}},
+            {"cgroup", state.namespaces.cgroup},
+            {"time", state.namespaces.time}}},
           {"process", process_to_json(state.process)},
           {"annotations", state.annotations}};
 }
@@ -187,6 +188,7 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
     state.namespaces.ipc = base::json_bool(namespaces, "ipc");
     state.namespaces.uts = base::json_bool(namespaces, "uts");
     state.namespaces.cgroup = base::json_bool(namespaces, "cgroup");
+    state.namespaces.time = base::json_bool(namespaces, "time");
     state.process = process_from_json(json.at("process"));
     return state;
   } catch (const base::Json::exception& error) {

@@ -122,10 +122,9 @@ test_unsupported_members_are_refused_by_name() {
   local -A changes=(
     [hooks.prestart]='.hooks.prestart = [{"path": "bin/true"}]'
     [hooks.middle]='.hooks.middle = [{"path": "/bin/true"}]'
-    [linux.sysctl]='.linux.sysctl["net.ipv4.ip_forward"] = "1"'
-    [process.apparmorProfile]='.process.apparmorProfile = "docker-default"'
-    [domainname]='.domainname = "x"'
-    ["'tmpcopyup'"]='.mounts[1].options += ["tmpcopyup"]'
+    [linux.intelRdt]='.linux.intelRdt.closID = "x"'
+    [linux.sysctl.kernel.core_pattern]='.linux.sysctl["kernel.core_pattern"] = "|/evil"'
+    ["'tmpcopyup'"]='.mounts[0].options += ["tmpcopyup"]'
     [linux.resources.blockIO.leafWeight]='.linux.resources.blockIO.leafWeight = 10'
     [linux.unknownThing]='.linux.unknownThing = 1'
   )

@@ -1,0 +1,74 @@
+#include "runtime/bind_mounts.h"
+
+#include <limits.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "runtime/mount_api.h"
+#include "runtime/namespaces.h"
+
+namespace runtime {
+namespace {
+
+// "" when it is no link.
+std::string link_text(const std::string& path) {
+  std::string text(PATH_MAX, '\0');
+  ssize_t length = readlink(path.c_str(), text.data(), text.size());
+  if (length < 0 && errno != EINVAL) base::throw_errno("read link", path);
+  text.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+  return text;
+}
+
+BindSource open_source(const Mount& mount) {
+  BindSource source;
+  if (mount.copy_link) source.link = link_text(mount.source);
+  if (!source.link.empty()) return source;
+  source.tree = clone_tree(mount.source, mount.recursive, mount.follow_source);
+  if (mount.attributes != 0 || mount.cleared != 0) {
+    change_attributes(source.tree, mount.attributes, mount.cleared, false, mount.source);
+  }
+  if (mount.recursive_attributes != 0 || mount.recursive_cleared != 0) {
+    change_attributes(source.tree, mount.recursive_attributes, mount.recursive_cleared, true, mount.source);
+  }
+  // It is a peer of the host's mount until something else is said.
+  std::uint64_t propagation = mount.propagation != 0 ? mount.propagation : std::uint64_t{MS_PRIVATE | MS_REC};
+  change_propagation(source.tree, propagation, mount.source);
+  return source;
+}
+
+void map_owners(const Mount& mount, const base::Fd& tree, const base::Fd& user_namespace) {
+  if (mount.id_map && !mount.id_map->uids.empty()) {
+    base::Fd own_map = make_user_namespace(mount.id_map->uids, mount.id_map->gids);
+    map_ids(tree, own_map, mount.id_map->recursive, mount.source);
+  } else if (mount.id_map) {
+    map_ids(tree, user_namespace, mount.id_map->recursive, mount.source);
+  } else if (mount.id_mapped && user_namespace) {
+    map_ids(tree, user_namespace, mount.recursive, mount.source);
+  }
+}
+
+}  // namespace
+
+std::vector<BindSource> open_bind_sources(const ContainerSpec& spec) {
+  std::vector<BindSource> sources;
+  for (const Mount& mount : spec.mounts) {
+    if (mount.type == "bind" && !mount.remount) sources.push_back(open_source(mount));
+  }
+  return sources;
+}
+
+void send_binds(const ContainerSpec& spec, const std::vector<BindSource>& sources, const base::Fd& user_namespace,
+                Channel& channel) {
+  std::size_t next = 0;
+  for (const Mount& mount : spec.mounts) {
+    if (mount.type != "bind" || mount.remount) continue;
+    const BindSource& source = sources.at(next++);
+    if (source.tree) map_owners(mount, source.tree, user_namespace);
+    channel.send(kTree, 0, source.link, source.tree ? &source.tree : nullptr);
+  }
+}
+
+}  // namespace runtime
