@@ -131,6 +131,7 @@ void container_main(const ContainerSpec& spec, Channel channel, InitFiles files)
     make_devices(spec, root);
     if (spec.process.terminal) take_terminal(spec.process, root, true, channel);
     run_hooks_before_pivot(spec, channel);
+    make_filesystems_read_only(spec, root);
     mask_paths(spec, root);
     make_paths_read_only(spec, root);
     enter_root(spec, root);

@@ -54,6 +54,10 @@ bool has_device(const std::string& type) {
   return std::ranges::find(kWithout, type) == kWithout.end();
 }
 
+bool read_only_later(const Mount& mount) {
+  return mount.type == "tmpfs" && (mount.attributes & MOUNT_ATTR_RDONLY) != 0;
+}
+
 base::Fd make_mount(const ContainerSpec& spec, const Mount& mount) {
   std::string type = mount.type == "cgroup" ? "cgroup2" : mount.type;
   bool own_cgroups = spec.namespaces.cgroup || !spec.namespaces.cgroup_path.empty();
@@ -68,7 +72,8 @@ base::Fd make_mount(const ContainerSpec& spec, const Mount& mount) {
     parameters.emplace_back("context", spec.mount_label);
   }
   try {
-    return new_filesystem(type, parameters, mount.attributes);
+    std::uint64_t later = read_only_later(mount) ? MOUNT_ATTR_RDONLY : 0;
+    return new_filesystem(type, parameters, mount.attributes & ~later);
   } catch (const base::Error&) {
     // A network namespace that belongs to another user namespace: its sysfs is not ours to mount.
     if (type != "sysfs" || !in_user_namespace(spec) || spec.namespaces.network) throw;
@@ -108,12 +113,6 @@ void change_mount(const base::Fd& root, const Mount& mount) {
   if (mount.propagation != 0) change_propagation(target, mount.propagation, mount.destination);
 }
 
-void fill(const base::Fd& tree, const base::Fd& target, const Mount& mount) {
-  change_attributes(tree, 0, MOUNT_ATTR_RDONLY, false, mount.destination);
-  copy_tree(target, tree, mount.destination);
-  change_attributes(tree, mount.attributes & MOUNT_ATTR_RDONLY, 0, false, mount.destination);
-}
-
 void mount_one(const ContainerSpec& spec, const base::Fd& root, const Mount& mount, Channel& channel) {
   if (mount.remount) return change_mount(root, mount);
   base::Fd tree;
@@ -126,7 +125,7 @@ void mount_one(const ContainerSpec& spec, const base::Fd& root, const Mount& mou
     if (mount.propagation != 0) change_propagation(tree, mount.propagation, mount.destination);
   }
   base::Fd target = target_of(root, mount, is_directory(tree));
-  if (mount.copy_up) fill(tree, target, mount);
+  if (mount.copy_up) copy_tree(target, tree, mount.destination);
   attach(tree, target, mount.destination);
 }
 
@@ -140,6 +139,15 @@ base::Fd attach_root(const ContainerSpec& spec, const base::Fd& tree) {
 
 void mount_all(const ContainerSpec& spec, const base::Fd& root, Channel& channel) {
   for (const Mount& mount : spec.mounts) mount_one(spec, root, mount, channel);
+}
+
+void make_filesystems_read_only(const ContainerSpec& spec, const base::Fd& root) {
+  for (const Mount& mount : spec.mounts) {
+    if (!read_only_later(mount)) continue;
+    base::Fd place = find_below(root, mount.destination, O_PATH | O_DIRECTORY, links_for(mount));
+    if (!place) throw base::Error("make read-only", mount.destination, "it vanished");
+    change_attributes(place, MOUNT_ATTR_RDONLY, 0, false, mount.destination);
+  }
 }
 
 void mask_paths(const ContainerSpec& spec, const base::Fd& root) {

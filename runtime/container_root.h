@@ -14,6 +14,9 @@ base::Fd attach_root(const ContainerSpec& spec, const base::Fd& tree);
 // Bind trees came from the parent, in the order of the mounts; the others are made here, owned by our namespaces.
 void mount_all(const ContainerSpec& spec, const base::Fd& root, Channel& channel);
 
+// Those that are to be: only now, since mount points and devices had to be made in them.
+void make_filesystems_read_only(const ContainerSpec& spec, const base::Fd& root);
+
 void mask_paths(const ContainerSpec& spec, const base::Fd& root);
 void make_paths_read_only(const ContainerSpec& spec, const base::Fd& root);
 

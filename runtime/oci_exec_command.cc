@@ -11,6 +11,7 @@
 #include "runtime/oci_config.h"
 #include "runtime/oci_lifecycle.h"
 #include "runtime/oci_run_command.h"
+#include "runtime/security_label.h"
 #include "runtime/terminal.h"
 
 namespace runtime {
@@ -67,11 +68,12 @@ Process process_of(const base::Invocation& invocation, const ContainerState& sta
   return process;
 }
 
-// A label that is not set would leave the process less confined than was asked for.
-void refuse_labels(const base::Invocation& invocation) {
-  for (const char* option : {"apparmor", "process-label"}) {
-    if (invocation.given(option)) throw base::UsageError(std::string("--") + option + ": not supported");
-  }
+void take_labels(const base::Invocation& invocation, Process& process) {
+  if (invocation.given("apparmor")) process.apparmor_profile = invocation.get("apparmor");
+  if (invocation.given("process-label")) process.selinux_label = invocation.get("process-label");
+  ContainerSpec labels;
+  labels.process = process;
+  check_label_support(labels);
 }
 
 // "PATH", or runc's "CONTROLLER:PATH", which means nothing with one hierarchy.
@@ -99,17 +101,17 @@ std::vector<base::Option> exec_options() {
           {.name = "preserve-fds", .value = "NUMBER", .help = "descriptors from 3 on that it gets", .fallback = "0"},
           {.name = "cgroup", .value = "PATH", .help = "a cgroup below the container's"},
           {.name = "ignore-paused", .help = "also in a paused container, where it waits"},
-          {.name = "apparmor", .value = "PROFILE", .help = "refused: no profile is set"},
-          {.name = "process-label", .value = "LABEL", .help = "refused: no SELinux label is set"}};
+          {.name = "apparmor", .value = "PROFILE", .help = "the AppArmor profile that it gets"},
+          {.name = "process-label", .value = "LABEL", .help = "the SELinux label that it gets"}};
 }
 
 int exec_command(const base::Invocation& invocation) {
-  refuse_labels(invocation);
   StateStore store = store_of(invocation);
   ContainerState state = load(store, invocation.arguments.front());
   protect_binary_from(state.pid);
   Process process = process_of(invocation, state);
   process.preserved_files = static_cast<unsigned>(invocation.number("preserve-fds", 0, kMostFiles));
+  take_labels(invocation, process);
   check_preserved_files(process);
   if (invocation.get("console-socket").empty()) take_size_of_ours(process);
   process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));

@@ -62,6 +62,13 @@ test_create_reports_a_program_that_cannot_run() {
   expect_eq "$(oci list -q)" ""
 }
 
+test_a_read_only_dev_holds_its_mounts_and_devices() {
+  bundle
+  edit '.mounts |= map(if .destination == "/dev" then .options += ["ro"] else . end)'
+  command_is 'touch /dev/x 2>&1; echo x >/dev/null; ls -d /dev/pts /dev/shm | xargs; touch /dev/shm/x && echo written'
+  expect_eq "$(oci run -b "$TMP/bundle" c)" $'touch: /dev/x: Read-only file system\n/dev/pts /dev/shm\nwritten'
+}
+
 test_exec_and_force_delete() {
   bundle
   command_is 'sleep 1000'
@@ -147,6 +154,44 @@ test_ids_cannot_leave_their_directory() {
   for id in ../x .. 'a/b' '.h'; do
     expect_fail 1 oci create -b "$TMP/bundle" "$id" 2>/dev/null
   done
+}
+
+# runtime-spec config.md's "Configuration Schema Example", in words of our own: all of it but what belongs to machines (labels
+# of AppArmor and SELinux, limits of cgroup controllers: vm/limits_test.sh).
+test_the_specification_s_example_runs() {
+  bundle
+  sed "s|@TMP@|$TMP|g; s|@NAME@|$(basename "$TMP")|" "$ROOT/tests/lib/oci_example.json" >"$TMP/bundle/config.json"
+  chmod 755 "$TMP" "$TMP/bundle"
+  chown -R 400000:400000 "$TMP/bundle/rootfs"
+  local out uptime
+  out=$(expect_fail 1 oci run -b "$TMP/bundle" c </dev/null | tr -d '\r' | tr '\t' ' ')
+  uptime=$(sed -n '/^256$/{n;p}' <<<"$out")
+  ((uptime > 604800)) || fail "uptime inside: $uptime"
+  expect_eq "$(sed "s/^$uptime\$/UPTIME/; s/  */ /g" <<<"$out")" 'hooked
+1
+1
+1 5 6
+xterm
+slartibartfast
+512
+1024
+2
+CapInh: 0000000020000420
+CapPrm: 0000000000000400
+CapEff: 0000000000000400
+CapBnd: 0000000020000420
+CapAmb: 0000000000000400
+NoNewPrivs: 1
+Seccomp: 2
+100
+1
+256
+UPTIME
+ 0 400000 32000
+touch: /x: Read-only file system
+chmod: /tmp: No message of desired type'
+  expect_eq "$(jq -r '.annotations["com.example.key2"], .status' "$TMP/prestart" | xargs)" "value2 creating"
+  expect_eq "$(cat "$TMP/poststop")" stopped
 }
 
 # The same bundle as crun sees it: what the container finds is compared.

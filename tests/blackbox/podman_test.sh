@@ -29,8 +29,8 @@ test_options_of_security_arrive() {
   start_podman
   expect_match "$(podman run --rm --cap-drop all --cap-add chown --security-opt no-new-privileges busybox:test grep -E 'CapEff|NoNew|Seccomp:' /proc/self/status | xargs)" \
     '^CapEff: 0000000000000001 NoNewPrivs: 1 Seccomp: 2$'
-  expect_match "$(podman run --rm --volume "$TMP/tree:/v:ro" busybox:test sh -c 'ls /v; touch /v/x 2>&1 || true' | xargs)" \
-    'bin dev.*touch: /v/x: Read-only file system'
+  expect_match "$(podman run --rm --volume "$TMP/tree:/v:ro" --tmpfs /t busybox:test sh -c 'ls /v; touch /v/x 2>&1; touch /t/x && echo tmpfs' | xargs)" \
+    'bin dev.*touch: /v/x: Read-only file system tmpfs'
 }
 
 test_exec_kill_and_wait() {
@@ -71,6 +71,28 @@ test_healthcheck() {
   podman exec a touch /healthy
   podman healthcheck run a
   expect_eq "$(podman inspect --format '{{.State.Health.Status}}' a)" healthy
+}
+
+# The second container finds what the first has written into shared memory, and its processes' sockets.
+test_kube_play_of_a_pod_with_two_containers() {
+  start_podman
+  cat >"$TMP/pod.yaml" <<'END'
+apiVersion: v1
+kind: Pod
+metadata: {name: pair}
+spec:
+  containers:
+  - {name: one, image: "localhost/busybox:test", command: [sh, -c, "echo from one >/dev/shm/file; exec nc -l -p 7777 -e echo answer"]}
+  - {name: two, image: "localhost/busybox:test", command: [sleep, "1000"]}
+END
+  podman kube play --network none "$TMP/pod.yaml" >"$TMP/kube.log" 2>&1
+  expect_eq "$(podman ps --format '{{.Names}} {{.State}}' | grep pair- | sort | xargs)" "pair-one running pair-two running"
+  wait_until 5 podman exec pair-two grep -q 'from one' /dev/shm/file
+  expect_eq "$(podman exec pair-two readlink /proc/self/ns/net)" "$(podman exec pair-one readlink /proc/self/ns/net)"
+  [[ $(podman exec pair-two readlink /proc/self/ns/pid) != "$(podman exec pair-one readlink /proc/self/ns/pid)" ]]
+  expect_eq "$(podman exec pair-two nc 127.0.0.1 7777)" answer
+  podman kube down "$TMP/pod.yaml" >>"$TMP/kube.log" 2>&1
+  expect_eq "$(podman ps --all --quiet)" ""
 }
 
 run_tests "$@"
