@@ -129,6 +129,11 @@ void FakeSystemd::set_properties(const std::string& unit, const std::vector<Unit
   properties[unit] = changed;
 }
 
+std::string FakeSystemd::start_service(const TransientService& service, std::chrono::milliseconds timeout) {
+  add(service.name);
+  return start(service.name, timeout);
+}
+
 std::string FakeSystemd::system_state() {
   return "running";
 }

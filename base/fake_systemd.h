@@ -37,6 +37,7 @@ class FakeSystemd : public Systemd {
   void unmask(const std::vector<std::string>& names, bool runtime) override;
   std::string start_scope(const ScopeRequest& scope) override;
   void set_properties(const std::string& unit, const std::vector<UnitProperty>& changed) override;
+  std::string start_service(const TransientService& service, std::chrono::milliseconds timeout) override;
   std::string system_state() override;
 };
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/transient_service.h"
 #include "base/unit_property_bus.h"
 
 namespace base {
@@ -237,6 +238,19 @@ class BusSystemd : public Systemd {
     for (const UnitProperty& property : properties) append_property(message, property);
     checked(sd_bus_message_close_container(message), "build D-Bus message");
     send(message, "set properties of", unit);
+  }
+
+  std::string start_service(const TransientService& service, milliseconds timeout) override {
+    Message request(method("StartTransientUnit"));
+    sd_bus_message* message = request.get();
+    checked(sd_bus_message_append(message, "ss", service.name.c_str(), "fail"), "build D-Bus message");
+    checked(sd_bus_message_open_container(message, 'a', "(sv)"), "build D-Bus message");
+    append_service(message, service);
+    checked(sd_bus_message_close_container(message), "build D-Bus message");
+    checked(sd_bus_message_append(message, "a(sa(sv))", 0), "build D-Bus message");
+    finished_.clear();
+    const Message reply = send(message, "start", service.name);
+    return wait_for_job(read_string(reply.get(), 'o'), timeout);
   }
 
   std::string system_state() override {

@@ -21,6 +21,34 @@ struct UnitStatus {
   std::string sub_state;     // running, dead, …
 };
 
+// A command line of a unit: the file to execute, and argv.
+struct UnitCommand {
+  std::string file;  // absolute
+  std::vector<std::string> arguments;
+};
+
+// A service that exists in systemd's memory alone, and goes when it has ended (systemd.service(5), systemd.kill(5)).
+struct TransientService {
+  std::string name;
+  std::string slice;
+  std::string description;
+  std::string type = "simple";
+  std::string pid_file = {};  // of a "forking" one
+  std::vector<UnitCommand> start = {};
+  std::vector<UnitCommand> start_post = {};  // once the main process is known; the start is done when they are
+  std::vector<UnitCommand> stop_post = {};
+  std::string log_identifier = {};
+  bool delegate = false;      // its cgroup is the service's own to divide
+  unsigned stored_files = 0;  // descriptors that systemd keeps for it while it runs (FDSTORE of sd_notify(3))
+  std::string restart = "no";
+  bool restart_after_success = true;  // false: an exit code of 0 is the end
+  std::chrono::milliseconds restart_delay{100};
+  unsigned starts = 0;  // most starts, the first one included; 0: no bound
+  int kill_signal = 15;
+  std::string kill_mode = "control-group";
+  std::chrono::milliseconds stop_timeout{90000};
+};
+
 class Systemd {
  public:
   virtual ~Systemd() = default;
@@ -56,6 +84,10 @@ class Systemd {
   virtual std::string start_scope(const ScopeRequest& scope) = 0;
   // Changes properties of a loaded unit until it ends.
   virtual void set_properties(const std::string& unit, const std::vector<UnitProperty>& properties) = 0;
+
+  // Makes and starts it; returns the start job's result as start() does. Throws Error when systemd refuses, also when a
+  // unit of the name exists.
+  virtual std::string start_service(const TransientService& service, std::chrono::milliseconds timeout) = 0;
 
   // "running", "degraded", "starting", …
   virtual std::string system_state() = 0;

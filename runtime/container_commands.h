@@ -1,5 +1,5 @@
 #pragma once
-// The commands about containers of the `container` applet: run, ps, logs, stop, kill, exec, rm, inspect.
+// The commands about containers of the `container` applet, which their own files describe.
 
 #include <span>
 #include <vector>

@@ -1,15 +1,15 @@
 #pragma once
-// The life of a container of `container run`: from its request to its end, and what others do to it in between.
+// The life of a container of `container`: made, started, ended, taken away. A container is files (state.h,
+// run_request.h, container_data.h); whoever starts it reads them, so that it makes no difference who does and when.
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/applet.h"
-#include "runtime/image_store.h"
+#include "runtime/launch.h"
 #include "runtime/network.h"
-#include "runtime/run_options.h"
+#include "runtime/run_request.h"
 #include "runtime/state.h"
 
 namespace runtime {
@@ -22,37 +22,41 @@ struct Machine {
 };
 Machine machine_of(const base::Invocation& invocation);
 
-struct RunRequest {
-  std::string name;  // "": the id
-  bool remove_at_exit = false;
-  bool keep_standard_input = false;
-  std::string network = "bridge";
-  std::vector<PublishedPort> ports;
-  std::vector<Volume> volumes;
-  std::vector<std::string> environment;
-  std::vector<std::string> dns_servers;
-  std::optional<std::string> user, working_directory, entrypoint;
-  std::string host_name;
-  bool read_only = false;
-  bool boot = false;  // a machine with an init of its own (boot.h)
-  Resources resources;
-  std::vector<std::string> command;
+// Makes a container without starting it and returns its id; its lock is `lock` then. Throws base::Error when it could
+// not be made; nothing is left then. `image_lock` keeps the image's layers until the state is written.
+std::string create_container(const Machine& machine, const RunRequest& request, const Image& image, base::Fd image_lock,
+                             base::Fd& lock);
+
+// What the container was asked to be. Throws base::Error when it is not there any more.
+SavedRequest load_request(const StateStore& store, const std::string& id);
+
+// What a start has made; `claims` hold the host's published ports for as long as they are open.
+struct Started {
+  Launched launched;
+  std::vector<base::Fd> claims;
 };
 
-// Runs the container to its end and returns its exit code. `echo`: its output is ours too. `started` is called with
-// its id once the application runs. Throws StartError or base::Error when it could not be started; nothing is left
-// then. `image_lock` keeps the image's layers until the state is written.
-int run_container(const Machine& machine, const RunRequest& request, const Image& image, base::Fd image_lock, bool echo,
-                  const std::function<void(const std::string& id)>& started);
+// Starts a container from its files, in a cgroup of `plan`, and returns once the application runs; with a start socket
+// in `files`, once it waits there. The caller must be
+// the only one who starts it. Throws StartError or base::Error; what it had taken is given back then.
+Started start_from_files(const Machine& machine, const std::string& id, const CgroupPlan& plan, bool die_with_parent,
+                         InitFiles files);
 
-// Looks after containers whose supervisor was killed: what is left of them is taken away and their end is written
-// down; those with --rm vanish. Writable layers without a container (a reboot) are removed. Every command calls it.
+// Writes down that it ended, takes back what it had while it ran, and removes it when that was asked for. `again`: the
+// policy will start it again.
+void finish(const Machine& machine, const std::string& id, int exit_code, bool out_of_memory, bool again);
+
+// Looks after containers whose keeper has gone: what is left of them is taken away and their end is written down;
+// those with --rm vanish. Writable layers without a container (a reboot) are removed. Every command calls it.
 void settle(const Machine& machine);
 
 // Removes a container that does not run, with its writable layer.
-void remove_container(const Machine& machine, const ContainerState& state);
+void remove_container(const Machine& machine, const std::string& id);
 
-// Waits until nobody looks after the container any more, so that its end is written down. False after the time.
+// Waits until the container's end is written down. False after the time; a negative time is without end.
 bool wait_until_settled(const StateStore& store, const std::string& id, int milliseconds);
+
+// True for a container whose process is there, or about to be.
+bool is_active(const ContainerState& state);
 
 }  // namespace runtime

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace runtime {
 namespace {
@@ -40,6 +42,50 @@ void show_lines(const base::Fd& file, std::string& rest, const std::function<voi
     }
     rest.erase(0, begin);
   }
+}
+
+void read_whole_log(const std::string& directory, bool follow, const std::function<bool()>& ended,
+                    const std::function<void(const LogLine&)>& show) {
+  std::string path = directory + "/log";
+  std::string rest;
+  if (base::exists(path + ".1")) {
+    base::Fd older = base::open_file(path + ".1", O_RDONLY);
+    show_lines(older, rest, show);
+  }
+  if (!base::exists(path)) return;
+  rest.clear();
+  // Watched before the first read, so that nothing is missed in between.
+  base::Fd watch;
+  if (follow) {
+    watch = base::Fd(base::check(inotify_init1(IN_CLOEXEC | IN_NONBLOCK), "watch", path));
+    base::check(inotify_add_watch(watch.get(), directory.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO), "watch", path);
+  }
+  base::Fd file = base::open_file(path, O_RDONLY);
+  ino_t inode = inode_of(path);
+  for (;;) {
+    bool last_round = !follow || ended();
+    show_lines(file, rest, show);
+    ino_t current = inode_of(path);
+    if (current != 0 && current != inode) {
+      file = base::open_file(path, O_RDONLY);
+      inode = current;
+      rest.clear();
+      continue;
+    }
+    if (last_round) return;
+    pollfd wait = {.fd = watch.get(), .events = POLLIN, .revents = 0};
+    poll(&wait, 1, kWakeMilliseconds);
+    std::array<char, 4096> events;
+    while (read(watch.get(), events.data(), events.size()) > 0) {
+    }
+  }
+}
+
+bool is_asked_for(const LogLine& line, const LogQuery& query) {
+  if (!query.since && !query.until) return true;
+  auto time = base::parse_rfc3339(line.time);
+  if (!time) return false;
+  return (!query.since || *time >= *query.since) && (!query.until || *time <= *query.until);
 }
 
 }  // namespace
@@ -97,41 +143,24 @@ bool parse_log_line(std::string_view line, LogLine& result) {
   return result.stream == "stdout" || result.stream == "stderr";
 }
 
-void read_log(const std::string& directory, bool follow, const std::function<bool()>& ended,
+void read_log(const std::string& directory, const LogQuery& query, const std::function<bool()>& ended,
               const std::function<void(const LogLine&)>& show) {
-  std::string path = directory + "/log";
-  std::string rest;
-  if (base::exists(path + ".1")) {
-    base::Fd older = base::open_file(path + ".1", O_RDONLY);
-    show_lines(older, rest, show);
+  std::size_t skipped = 0;
+  if (query.tail) {
+    std::size_t lines = 0;
+    read_whole_log(
+        directory, false, [] { return true; },
+        [&](const LogLine& line) { lines += is_asked_for(line, query) ? 1 : 0; });
+    skipped = lines - std::min(lines, *query.tail);
   }
-  if (!base::exists(path)) return;
-  rest.clear();
-  // Watched before the first read, so that nothing is missed in between.
-  base::Fd watch;
-  if (follow) {
-    watch = base::Fd(base::check(inotify_init1(IN_CLOEXEC | IN_NONBLOCK), "watch", path));
-    base::check(inotify_add_watch(watch.get(), directory.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO), "watch", path);
-  }
-  base::Fd file = base::open_file(path, O_RDONLY);
-  ino_t inode = inode_of(path);
-  for (;;) {
-    bool last_round = !follow || ended();
-    show_lines(file, rest, show);
-    ino_t current = inode_of(path);
-    if (current != 0 && current != inode) {
-      file = base::open_file(path, O_RDONLY);
-      inode = current;
-      rest.clear();
-      continue;
+  read_whole_log(directory, query.follow, ended, [&](const LogLine& line) {
+    if (!is_asked_for(line, query)) return;
+    if (skipped > 0) {
+      skipped--;
+    } else {
+      show(line);
     }
-    if (last_round) return;
-    pollfd wait = {.fd = watch.get(), .events = POLLIN, .revents = 0};
-    poll(&wait, 1, kWakeMilliseconds);
-    std::array<char, 4096> events;
-    while (read(watch.get(), events.data(), events.size()) > 0) {
-    }
-  }
+  });
 }
 
 }  // namespace runtime

@@ -2,8 +2,10 @@
 // What a container prints, kept as Kubernetes' CRI does: "<RFC 3339 time> stdout F <line>" (P: a part of a line, more
 // comes). Bounded: a file of kLogBytes is renamed to log.1 (replacing the one before) and a new one begun.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,9 +47,16 @@ struct LogLine {
 // False when it is no such line.
 bool parse_log_line(std::string_view line, LogLine& result);
 
-// Gives every line of the container's log to `show`, oldest first; with `follow`, new ones too until `ended()` says so
-// and everything has been shown.
-void read_log(const std::string& directory, bool follow, const std::function<bool()>& ended,
+// What `container logs` asks for.
+struct LogQuery {
+  std::optional<std::chrono::system_clock::time_point> since = {}, until = {};
+  std::optional<std::size_t> tail = {};  // the last lines of these
+  bool follow = false;
+};
+
+// Gives the lines of the container's log that `query` asks for to `show`, oldest first; with query.follow, new ones too
+// until `ended()` says so and everything has been shown.
+void read_log(const std::string& directory, const LogQuery& query, const std::function<bool()>& ended,
               const std::function<void(const LogLine&)>& show);
 
 }  // namespace runtime

@@ -13,7 +13,7 @@ namespace {
 std::vector<std::string> lines_of(const std::string& directory) {
   std::vector<std::string> lines;
   read_log(
-      directory, false, [] { return true; },
+      directory, {}, [] { return true; },
       [&](const LogLine& line) {
         lines.push_back(std::string(line.stream) + (line.whole ? " F " : " P ") + std::string(line.text));
       });

@@ -17,6 +17,7 @@
 #include "runtime/oci_cgroup.h"
 #include "runtime/oci_config.h"
 #include "runtime/oci_hooks.h"
+#include "runtime/start_gate.h"
 #include "runtime/supervisor.h"
 #include "runtime/terminal.h"
 #include "runtime/unix_socket.h"
@@ -24,16 +25,9 @@
 namespace runtime {
 namespace {
 
-constexpr const char* kStartSocket = "start";
+constexpr const char* kStartSocket = "start";  // start_gate.h
 constexpr int kKillMilliseconds = 10000;
 constexpr std::uint64_t kMostFiles = 1024;  // that a caller may hand down
-
-// A created container waits on a socket: its first process listens, `start` connects.
-base::Fd listen_for_start(const std::string& path) {
-  base::Fd listener = bind_unix(path, SOCK_SEQPACKET);
-  base::check(listen(listener.get(), 1), "listen", path);
-  return listener;
-}
 
 // Sockets that systemd or the like hands down come first (sd_listen_fds(3)); inside, the application is process 1.
 void pass_listening_sockets_on(Process& process) {
@@ -219,7 +213,7 @@ Launched create_container(StateStore& store, const std::string& id, const Create
     save_hooks(store, id, spec.hooks);
     if (has_manager()) provide_notify_socket(store.path_of(id, kNotifyDirectory), spec);
     InitFiles files;
-    files.start_socket = listen_for_start(store.path_of(id, kStartSocket));
+    files.start_socket = listen_for_start(store.path_of(id));
     Launched launched = launch(spec, plan, std::move(files), [&](int) {
       if (here) here->enter();
     });

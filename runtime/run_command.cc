@@ -1,217 +1,242 @@
 #include "runtime/run_command.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "runtime/boot.h"
 #include "runtime/images_command.h"
-#include "runtime/launch.h"
-#include "runtime/lifecycle.h"
-#include "runtime/supervisor.h"
+#include "runtime/own_program.h"
+#include "runtime/process_keeper.h"
+#include "runtime/run_flags.h"
+#include "runtime/service.h"
+#include "runtime/stop.h"
 
 namespace runtime {
 namespace {
 
 constexpr int kRuntimeError = 125;
 
-RunRequest request_of(const base::Invocation& invocation) {
-  RunRequest request;
-  request.name = invocation.get("name");
-  if (!request.name.empty() && !is_valid_id(request.name)) {
-    throw base::UsageError("--name '" + request.name +
-                           "': expected letters, digits, _ + - (and . after the first), at most 64");
+// Runs `action` and turns what it throws into the exit codes of `run`.
+int reported(const base::Invocation& invocation, const std::function<int()>& action) {
+  try {
+    remember_own_program();
+    protect_binary();
+    return action();
+  } catch (const StartError& error) {
+    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
+    return error.exit_code();
+  } catch (const base::Error& error) {
+    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
+    return kRuntimeError;
   }
-  request.remove_at_exit = invocation.flag("rm");
-  request.keep_standard_input = invocation.flag("interactive");
-  if (request.keep_standard_input && invocation.flag("detach")) {
+}
+
+Keeper keeper_in_background(const std::string& log_driver) {
+  bool possible = can_be_service();
+  if (log_driver == "journald" && !possible) {
+    throw base::Error("log to", "journald", "systemd is not this machine's init, or cgroup v2 is not mounted");
+  }
+  return possible && log_driver != "local" ? Keeper::kSystemd : Keeper::kProcess;
+}
+
+// Finds the image, fetched when it is not here, and makes the container. `lock` is the container's.
+std::string create_from(const base::Invocation& invocation, const Machine& machine, const RunRequest& request,
+                        base::Fd& lock) {
+  settle(machine);
+  const std::string& reference = invocation.arguments.front();
+  if (request.boot && names_a_tree(reference)) {
+    return create_container(machine, request, image_of_tree(reference), base::Fd(), lock);
+  }
+  ImageStore images(machine.root);
+  base::Fd image_lock = images.lock_shared();
+  std::optional<Image> image = images.find(reference);
+  if (!image) {
+    image_lock.reset();
+    fetch_for(invocation, reference);
+    image_lock = images.lock_shared();
+    image = images.find(reference);
+    if (!image) throw base::Error("run", reference, "the image was removed while it was fetched");
+  }
+  return create_container(machine, request, *image, std::move(image_lock), lock);
+}
+
+void start_kept(const Machine& machine, const std::string& id, Keeper keeper, base::Fd lock) {
+  begin_start(machine, id, keeper);
+  if (keeper == Keeper::kSystemd) {
+    start_service(machine, id);
+  } else {
+    start_in_background(machine, id, std::move(lock));
+  }
+}
+
+RunRequest checked_request(const base::Invocation& invocation) {
+  RunRequest request = request_of(invocation);
+  if (!invocation.flag("detach")) {
+    if (request.log_driver == "journald") throw base::UsageError("--log-driver journald needs --detach");
+    if (request.restart.kind != RestartPolicy::Kind::kNo) throw base::UsageError("--restart needs --detach");
+  } else if (request.keep_standard_input) {
     throw base::UsageError("--interactive and --detach exclude each other");
   }
-  request.network = invocation.get("net");
-  for (const std::string& text : invocation.get_all("publish")) request.ports.push_back(parse_port(text));
-  if (!request.ports.empty() && request.network != "bridge") {
-    throw base::UsageError("--publish needs --net bridge");
-  }
-  for (const std::string& text : invocation.get_all("volume")) request.volumes.push_back(parse_volume(text));
-  for (const std::string& text : invocation.get_all("env")) {
-    if (auto entry = parse_environment(text)) request.environment.push_back(*entry);
-  }
-  request.dns_servers = invocation.get_all("dns");
-  if (invocation.given("user")) request.user = invocation.get("user");
-  if (invocation.given("workdir")) request.working_directory = invocation.get("workdir");
-  if (request.working_directory && !request.working_directory->starts_with('/')) {
-    throw base::UsageError("--workdir '" + *request.working_directory + "': expected an absolute path");
-  }
-  if (invocation.given("entrypoint")) request.entrypoint = invocation.get("entrypoint");
-  request.host_name = invocation.get("hostname");
-  if (request.host_name.size() > 64) throw base::UsageError("--hostname: at most 64 characters");
-  request.read_only = invocation.flag("read-only");
-  request.boot = invocation.flag("boot");
-  if (request.boot && request.network == "host") {
-    throw base::UsageError("--boot and --net host exclude each other: its network is the machine's own");
-  }
-  if (request.boot && request.user) throw base::UsageError("--boot and --user exclude each other: an init is root");
-  if (request.boot && !request.entrypoint) request.entrypoint = kInit;
-  if (invocation.given("memory")) {
-    request.resources.memory_max = parse_memory(invocation.get("memory"));
-    request.resources.memory_swap_max = 0;
-  }
-  if (invocation.given("cpus")) request.resources.cpu_quota = parse_cpu_quota(invocation.get("cpus"));
-  if (invocation.given("pids")) request.resources.pids_max = invocation.number("pids", 1, 4194304);
-  request.command.assign(invocation.arguments.begin() + 1, invocation.arguments.end());
   return request;
 }
 
-int report(const std::string& program, int exit_code, const std::string& text) {
-  std::fprintf(stderr, "%s: %s\n", program.c_str(), text.c_str());
-  return exit_code;
-}
-
-// Runs in the process that stays: its own session, no terminal, its word to the one who waits over `pipe`: "+<id>" or
-// "<exit code> <reason>".
-[[noreturn]] void run_detached(const Machine& machine, const RunRequest& request, const Image& image,
-                               base::Fd image_lock, base::Fd pipe) {
-  int exit_code = 0;
-  auto say = [&](const std::string& text) {
-    base::write_all(pipe, text);
-    pipe.reset();
-  };
-  try {
-    base::check(setsid(), "make a session");
-    base::check(chdir("/"), "enter /");
-    base::Fd null = base::open_file("/dev/null", O_RDWR);
-    for (int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-      base::check(dup2(null.get(), number), "set a standard file");
-    }
-    null.reset();
-    exit_code = run_container(machine, request, image, std::move(image_lock), false,
-                              [&](const std::string& id) { say("+" + id); });
-  } catch (const StartError& error) {
-    if (pipe) say(std::to_string(error.exit_code()) + " " + error.what());
-  } catch (const std::exception& error) {
-    if (pipe) say(std::to_string(kRuntimeError) + " " + error.what());
-  }
-  _exit(exit_code);
-}
-
-int start_detached(const base::Invocation& invocation, const Machine& machine, const RunRequest& request,
-                   const Image& image, base::Fd image_lock) {
-  base::Pipe pipe = base::make_pipe();
-  pid_t pid = base::check(fork(), "fork");
-  if (pid == 0) {
-    pipe.read.reset();
-    run_detached(machine, request, image, std::move(image_lock), std::move(pipe.write));
-  }
-  pipe.write.reset();
-  std::string answer = base::read_all(pipe.read, 64 * 1024);
-  if (answer.starts_with('+')) {
-    std::printf("%s\n", answer.c_str() + 1);
-    return 0;
-  }
-  wait_for_exit(pid);
-  std::size_t blank = answer.find(' ');
-  auto code = base::parse_unsigned(answer.substr(0, blank));
-  if (!code || blank == std::string::npos) return report(invocation.program, kRuntimeError, "the supervisor died");
-  return report(invocation.program, static_cast<int>(*code), answer.substr(blank + 1));
-}
-
-int run_tree(const base::Invocation& invocation, const Machine& machine, const RunRequest& request,
-             const std::string& directory) {
-  Image image = image_of_tree(directory);
-  if (invocation.flag("detach")) return start_detached(invocation, machine, request, image, base::Fd());
-  return run_container(machine, request, image, base::Fd(), true, [](const std::string&) {});
-}
-
 int run(const base::Invocation& invocation) {
-  try {
-    protect_binary();
+  return reported(invocation, [&] {
+    Machine machine = machine_of(invocation);
+    RunRequest request = checked_request(invocation);
+    bool detach = invocation.flag("detach");
+    Keeper keeper = detach ? keeper_in_background(request.log_driver) : Keeper::kProcess;
+    base::Fd lock;
+    std::string id = create_from(invocation, machine, request, lock);
+    bool runs = false;
+    try {
+      if (detach) {
+        start_kept(machine, id, keeper, std::move(lock));
+        std::printf("%s\n", id.c_str());
+        return 0;
+      }
+      begin_start(machine, id, keeper);
+      return run_to_the_end(machine, id, {.output = true, .input = request.keep_standard_input, .restart = false},
+                            [&] { runs = true; });
+    } catch (...) {
+      // Not started: nothing of it stays, so that the same command can be given again.
+      if (!runs) remove_container(machine, id);
+      throw;
+    }
+  });
+}
+
+int create(const base::Invocation& invocation) {
+  return reported(invocation, [&] {
     Machine machine = machine_of(invocation);
     RunRequest request = request_of(invocation);
-    settle(machine);
-    const std::string& reference = invocation.arguments.front();
-    if (request.boot && names_a_tree(reference)) return run_tree(invocation, machine, request, reference);
-    ImageStore images(machine.root);
-    base::Fd lock = images.lock_shared();
-    std::optional<Image> image = images.find(reference);
-    if (!image) {
-      lock.reset();
-      fetch_for(invocation, reference);
-      lock = images.lock_shared();
-      image = images.find(reference);
-      if (!image) throw base::Error("run", reference, "the image was removed while it was fetched");
-    }
-    if (invocation.flag("detach")) return start_detached(invocation, machine, request, *image, std::move(lock));
-    return run_container(machine, request, *image, std::move(lock), true, [](const std::string&) {});
-  } catch (const StartError& error) {
-    return report(invocation.program, error.exit_code(), error.what());
-  } catch (const base::Error& error) {
-    return report(invocation.program, kRuntimeError, error.what());
+    keeper_in_background(request.log_driver);
+    base::Fd lock;
+    std::printf("%s\n", create_from(invocation, machine, request, lock).c_str());
+    return 0;
+  });
+}
+
+base::Fd lock_to_start(const StateStore& store, const ContainerState& state) {
+  std::optional<base::Fd> lock = store.try_lock(state.id);
+  std::optional<ContainerState> now = store.load(state.id);
+  if (!now || !lock || is_active(*now)) {
+    throw base::Error("start", state.name, "it is " + std::string(now ? status_name(now->status) : "gone"));
   }
+  return std::move(*lock);
+}
+
+int start_attached(const Machine& machine, const ContainerState& state, bool input) {
+  base::Fd lock = lock_to_start(StateStore(machine.state), state);
+  begin_start(machine, state.id, Keeper::kProcess);
+  bool runs = false;
+  try {
+    return run_to_the_end(machine, state.id, {.output = true, .input = input, .restart = false}, [&] { runs = true; });
+  } catch (const StartError& error) {
+    if (!runs) record_start_failure(machine, state.id, error.exit_code(), error.what());
+    throw;
+  } catch (const base::Error& error) {
+    if (!runs) record_start_failure(machine, state.id, kRuntimeError, error.what());
+    throw;
+  }
+}
+
+int start(const base::Invocation& invocation) {
+  return reported(invocation, [&] {
+    Machine machine = machine_of(invocation);
+    settle(machine);
+    StateStore store(machine.state);
+    bool attach = invocation.flag("attach") || invocation.flag("interactive");
+    if (attach && invocation.arguments.size() != 1) throw base::UsageError("--attach takes one container");
+    if (attach)
+      return start_attached(machine, store.find(invocation.arguments.front()), invocation.flag("interactive"));
+    for (const std::string& name : invocation.arguments) {
+      ContainerState state = store.find(name);
+      if (state.status != Status::kRunning) start_container(machine, state);
+      std::printf("%s\n", name.c_str());
+    }
+    return 0;
+  });
+}
+
+int restart(const base::Invocation& invocation) {
+  return reported(invocation, [&] {
+    Machine machine = machine_of(invocation);
+    settle(machine);
+    StateStore store(machine.state);
+    for (const std::string& name : invocation.arguments) {
+      ContainerState state = store.find(name);
+      if (state.remove_at_exit) throw base::Error("restart", name, "it is removed when it ends (--rm)");
+      stop_container(machine, state, stop_seconds(invocation, state));
+      start_container(machine, store.find(state.id));
+      std::printf("%s\n", name.c_str());
+    }
+    return 0;
+  });
+}
+
+std::vector<base::Option> with_request_options(std::vector<base::Option> options) {
+  for (const base::Option& option : request_options()) options.push_back(option);
+  for (const base::Option& option : registry_options()) options.push_back(option);
+  return options;
 }
 
 }  // namespace
 
-base::Command run_command() {
-  base::Command command{
-      .name = "run",
-      .arguments = "IMAGE [COMMAND [ARGUMENT...]]",
-      .summary = "run an application from an image, fetched when it is not here",
-      .options =
-          {
-              {.name = "detach", .letter = 'd', .help = "print its id and return once it runs"},
-              {.name = "rm", .help = "remove the container when it ends"},
-              {.name = "name", .value = "NAME", .help = "a name to call it by; the id otherwise"},
-              {.name = "interactive", .letter = 'i', .help = "keep standard input; it is empty otherwise"},
-              {.name = "memory", .letter = 'm', .value = "BYTES", .help = "most memory, as 64m; no swap beside it"},
-              {.name = "cpus", .value = "NUMBER", .help = "most processors' worth of time, as 1.5"},
-              {.name = "pids", .value = "NUMBER", .help = "most processes and threads"},
-              {.name = "publish",
-               .letter = 'p',
-               .value = "HOST:CONTAINER[/udp]",
-               .help = "let a port of this machine lead to one of the container",
-               .repeatable = true},
-              {.name = "env",
-               .letter = 'e',
-               .value = "NAME[=VALUE]",
-               .help = "set a variable, or pass on the one that is set here",
-               .repeatable = true},
-              {.name = "volume",
-               .letter = 'v',
-               .value = "HOST:CONTAINER[:ro]",
-               .help = "show a directory or file of this machine, owned alike",
-               .repeatable = true},
-              {.name = "net",
-               .value = "MODE",
-               .help = "network: one of its own on the bridge, one with loopback only, or this machine's",
-               .fallback = "bridge",
-               .choices = {"bridge", "none", "host"}},
-              {.name = "dns",
-               .value = "ADDRESS",
-               .help = "name server to ask; this machine's otherwise",
-               .repeatable = true},
-              {.name = "user", .letter = 'u', .value = "USER[:GROUP]", .help = "who it runs as; the image's otherwise"},
-              {.name = "workdir", .letter = 'w', .value = "PATH", .help = "where it starts; the image's otherwise"},
-              {.name = "entrypoint", .value = "PROGRAM", .help = "run this in place of the image's entrypoint"},
-              {.name = "boot",
-               .help = "a machine: start its own init (/sbin/init); IMAGE may be a directory with a root tree (/..., "
-                       "./...)"},
-              {.name = "hostname", .value = "NAME", .help = "host name inside; the id otherwise"},
-              {.name = "read-only", .help = "no writing to the root file system"},
-          },
-      .min_arguments = 1,
-      .max_arguments = base::kAnyNumber,
-      .run = run,
-      .description =
-          "Without --detach the application's output is this command's, signals sent to this command are "
-          "passed on, and its exit code is the application's (128 + N when signal N ended it). 125: it "
-          "could not be set up; 126: the program cannot be executed; 127: there is no such program.",
-      .pass_through = true};
-  for (const base::Option& option : registry_options()) command.options.push_back(option);
-  return command;
+void start_container(const Machine& machine, const ContainerState& state) {
+  StateStore store(machine.state);
+  base::Fd lock = lock_to_start(store, state);
+  Keeper keeper = keeper_in_background(load_request(store, state.id).request.log_driver);
+  try {
+    start_kept(machine, state.id, keeper, std::move(lock));
+  } catch (const StartError& error) {
+    record_start_failure(machine, state.id, error.exit_code(), error.what());
+    throw;
+  } catch (const base::Error& error) {
+    record_start_failure(machine, state.id, kRuntimeError, error.what());
+    throw;
+  }
+}
+
+std::vector<base::Command> run_commands() {
+  return {
+      {.name = "run",
+       .arguments = "IMAGE [COMMAND [ARGUMENT...]]",
+       .summary = "run an application from an image, fetched when it is not here",
+       .options =
+           with_request_options({{.name = "detach", .letter = 'd', .help = "print its id and return once it runs"}}),
+       .min_arguments = 1,
+       .max_arguments = base::kAnyNumber,
+       .run = run,
+       .description = "Without --detach the application's output is this command's, signals sent to this command are "
+                      "passed on, and its exit code is the application's (128 + N when signal N ended it). 125: it "
+                      "could not be set up; 126: the program cannot be executed; 127: there is no such program.",
+       .pass_through = true},
+      {.name = "create",
+       .arguments = "IMAGE [COMMAND [ARGUMENT...]]",
+       .summary = "make a container without starting it, and print its id",
+       .options = with_request_options({}),
+       .min_arguments = 1,
+       .max_arguments = base::kAnyNumber,
+       .run = create,
+       .pass_through = true},
+      {.name = "start",
+       .arguments = "CONTAINER...",
+       .summary = "start containers that were made or have ended, with what they wrote",
+       .options = {{.name = "attach", .letter = 'a', .help = "stay, as `run` does without --detach"},
+                   {.name = "interactive", .letter = 'i', .help = "the same, with standard input"}},
+       .min_arguments = 1,
+       .max_arguments = base::kAnyNumber,
+       .run = start},
+      {.name = "restart",
+       .arguments = "CONTAINER...",
+       .summary = "stop containers that run, and start them",
+       .options = {stop_time_option()},
+       .min_arguments = 1,
+       .max_arguments = base::kAnyNumber,
+       .run = restart},
+  };
 }
 
 }  // namespace runtime

@@ -2,6 +2,7 @@
 // The words of `container run`, checked and turned into values. Pure.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,19 @@ struct Volume {
   bool read_only = false;
 };
 
+// A file system in memory that goes with the container (--tmpfs).
+struct TemporaryMount {
+  std::string destination;                      // absolute, in the container
+  std::vector<MountParameter> parameters = {};  // size, mode, nr_inodes
+  std::uint64_t attributes = 0;                 // MOUNT_ATTR_*
+};
+
+// A line for /etc/hosts (--add-host).
+struct HostEntry {
+  std::string name;
+  std::string address;
+};
+
 // All throw base::UsageError with what is allowed.
 PublishedPort parse_port(std::string_view text);       // "8080:80", "53:53/udp"
 Volume parse_volume(std::string_view text);            // "/srv/data:/data", "/etc/app:/etc/app:ro"
@@ -25,6 +39,19 @@ std::uint64_t parse_memory(std::string_view text);     // "64m": bytes, at least
 std::uint64_t parse_cpu_quota(std::string_view text);  // "1.5": microseconds of each 100 ms
 // "NAME=value" as it is; "NAME" with the value of our own environment; nothing when that has none.
 std::optional<std::string> parse_environment(std::string_view text);
+
+// The lines of an environment file: as above each; empty ones and those that begin with '#' are skipped.
+std::vector<std::string> parse_environment_file(std::string_view text, const std::string& where);
+
+TemporaryMount parse_tmpfs(std::string_view text);  // "/run", "/run:size=64m,mode=1777,noexec"
+HostEntry parse_host_entry(std::string_view text);  // "name:10.0.0.1", "name:::1"
+ResourceLimit parse_ulimit(std::string_view text);  // "nofile=1024:2048", "core=-1"
+// "key=value", "key" (an empty value): put into `labels`.
+void add_label(std::string_view text, std::map<std::string, std::string>& labels);
+std::uint64_t parse_bytes(std::string_view option, std::string_view text);  // "64m"
+// The capabilities that "ALL" and names leave; what is both added and dropped is dropped.
+Capabilities adjust_capabilities(Capabilities start, const std::vector<std::string>& added,
+                                 const std::vector<std::string>& dropped);
 
 // The image's environment with the user's over it: one entry a name, the image's order kept.
 std::vector<std::string> merge_environment(const std::vector<std::string>& image, const std::vector<std::string>& user);

@@ -30,14 +30,28 @@ base::Fd StateStore::lock_all() const {
   return file;
 }
 
-base::Fd StateStore::create(const ContainerState& state) {
-  base::Fd all = lock_all();
+void StateStore::require_free(const std::string& id, const std::string& name) const {
   for (const ContainerState& other : list()) {
-    if (other.name == state.name || other.id == state.id || other.id == state.name || other.name == state.id) {
-      throw base::Error("container", state.name,
+    if (other.name == name || other.id == name || other.name == id) {
+      throw base::Error("container", name,
                         "the name is in use by " + other.id + " (" + std::string(status_name(other.status)) + ")");
     }
   }
+}
+
+void StateStore::rename(const std::string& id, const std::string& name) {
+  base::Fd all = lock_all();
+  require_free(id, name);
+  std::optional<ContainerState> state = load(id);
+  if (!state) throw base::Error("container", id, "there is none");
+  state->name = name;
+  save(*state);
+}
+
+base::Fd StateStore::create(const ContainerState& state) {
+  base::Fd all = lock_all();
+  if (load(state.id)) throw base::Error("container", state.id, "the id is in use");
+  require_free(state.id, state.name);
   std::string path = path_of(state.id);
   // A directory without state.json is what a crash left of an earlier create().
   base::remove_tree_at(base::open_directory(directory_), state.id);
@@ -50,6 +64,15 @@ base::Fd StateStore::create(const ContainerState& state) {
 
 void StateStore::save(const ContainerState& state) {
   base::write_file_atomic(path_of(state.id, kStateFile), base::to_text(to_json(state), 1) + "\n", 0600);
+}
+
+bool StateStore::edit(const std::string& id, const std::function<void(ContainerState& state)>& change) {
+  base::Fd all = lock_all();
+  std::optional<ContainerState> state = load(id);
+  if (!state) return false;
+  change(*state);
+  save(*state);
+  return true;
 }
 
 std::optional<ContainerState> StateStore::load(const std::string& id) const {

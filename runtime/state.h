@@ -1,10 +1,13 @@
 #pragma once
 // What is written down about containers: one directory each below the state directory (/run/clusteros/containers),
-// with state.json, `lock` (held by the process that looks after the container, for as long as it does), `log` and
-// `seccomp`. Formats: docs/runtime.md. Nothing else keeps state, so any command of any version finds all of it.
+// with state.json, spec.json (run_request.h), `lock` (held by the process that looks after the container, for as long
+// as it does), `log` and `seccomp`. Formats: docs/runtime.md. Nothing else keeps state, so any command of any version
+// finds all of it.
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,8 +21,14 @@ namespace runtime {
 
 inline constexpr std::string_view kDefaultState = "/run/clusteros/containers";
 
-enum class Status { kCreating, kCreated, kRunning, kExited };
-std::string_view status_name(Status status);  // "creating", "created", "running", "exited"
+enum class Status { kCreating, kCreated, kStarting, kRunning, kRestarting, kExited };
+std::string_view status_name(Status status);  // "creating", "created", …
+
+// Who sees the container's end and takes back what it had.
+enum class Keeper {
+  kProcess,  // the `container` process that holds the lock, which is the application's parent
+  kSystemd,  // its unit: PID 1 is the parent, and runs `container ended`
+};
 
 struct ContainerState {
   std::string id;
@@ -41,9 +50,16 @@ struct ContainerState {
   std::string network;         // "bridge", "host", "none"
   std::string address;         // on the bridge
   std::vector<PublishedPort> ports;
-  std::string stop_signal;  // "SIGTERM"
+  std::string stop_signal;          // "SIGTERM"
+  std::uint64_t stop_timeout = 10;  // seconds between the stop signal and KILL
   bool remove_at_exit = false;
   bool machine = false;   // it has an init of its own (boot.h)
+  Keeper keeper = Keeper::kProcess;
+  std::string log_driver = "local";  // "local": the file `log`; "journald"
+  std::string restart_policy = "no";
+  unsigned restarts = 0;        // by the policy, since the last start by a person
+  bool stop_requested = false;  // by a person: the policy does not start it again
+  std::map<std::string, std::string> labels;
   Namespaces namespaces;  // which ones are its own
   Process process;        // what exec starts from; without its filter (file `seccomp`)
   base::Json annotations = base::Json::object();
@@ -62,6 +78,11 @@ class StateStore {
   // Makes the container's directory and takes its lock. Throws when the id or the name is in use, naming its user.
   base::Fd create(const ContainerState& state);
   void save(const ContainerState& state);
+  // Reads, changes and writes with nobody in between. False when the container is gone. `change` must not call the
+  // store.
+  bool edit(const std::string& id, const std::function<void(ContainerState& state)>& change);
+  // Throws when the name is in use, naming its user.
+  void rename(const std::string& id, const std::string& name);
   std::optional<ContainerState> load(const std::string& id) const;
   std::vector<ContainerState> list() const;  // oldest first
   std::vector<std::string> ids() const;
@@ -81,6 +102,8 @@ class StateStore {
   base::Fd lock_all() const;
 
  private:
+  void require_free(const std::string& id, const std::string& name) const;
+
   std::string directory_;
 };
 

@@ -84,7 +84,8 @@ Process process_from_json(const base::Json& json) {
 }
 
 Status status_from(const std::string& name, const std::string& where) {
-  for (Status status : {Status::kCreating, Status::kCreated, Status::kRunning, Status::kExited}) {
+  for (Status status : {Status::kCreating, Status::kCreated, Status::kStarting, Status::kRunning, Status::kRestarting,
+                        Status::kExited}) {
     if (status_name(status) == name) return status;
   }
   throw base::Error("read", where, "unknown status '" + name + "'");
@@ -98,8 +99,12 @@ std::string_view status_name(Status status) {
       return "creating";
     case Status::kCreated:
       return "created";
+    case Status::kStarting:
+      return "starting";
     case Status::kRunning:
       return "running";
+    case Status::kRestarting:
+      return "restarting";
     case Status::kExited:
       return "exited";
   }
@@ -135,8 +140,15 @@ base::Json to_json(const ContainerState& state) {
           {"address", state.address},
           {"ports", ports},
           {"stopSignal", state.stop_signal},
+          {"stopTimeout", state.stop_timeout},
           {"removeAtExit", state.remove_at_exit},
           {"machine", state.machine},
+          {"keeper", state.keeper == Keeper::kSystemd ? "systemd" : "process"},
+          {"logDriver", state.log_driver},
+          {"restartPolicy", state.restart_policy},
+          {"restarts", state.restarts},
+          {"stopRequested", state.stop_requested},
+          {"labels", base::Json(state.labels)},
           {"namespaces",
            {{"user", state.namespaces.user},
             {"pid", state.namespaces.pid},
@@ -173,8 +185,15 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
     state.network = base::json_string(json, "network");
     state.address = base::json_string(json, "address");
     state.stop_signal = base::json_string(json, "stopSignal", "SIGTERM");
+    state.stop_timeout = static_cast<std::uint64_t>(base::json_integer(json, "stopTimeout", 10));
     state.remove_at_exit = base::json_bool(json, "removeAtExit");
     state.machine = base::json_bool(json, "machine");
+    state.keeper = base::json_string(json, "keeper") == "systemd" ? Keeper::kSystemd : Keeper::kProcess;
+    state.log_driver = base::json_string(json, "logDriver", "local");
+    state.restart_policy = base::json_string(json, "restartPolicy", "no");
+    state.restarts = static_cast<unsigned>(base::json_integer(json, "restarts"));
+    state.stop_requested = base::json_bool(json, "stopRequested");
+    state.labels = json.value("labels", std::map<std::string, std::string>());
     state.annotations = json.value("annotations", base::Json::object());
     for (const base::Json& port : json.value("ports", base::Json::array())) {
       state.ports.push_back({.protocol = base::json_string(port, "protocol") == "udp" ? Protocol::kUdp : Protocol::kTcp,

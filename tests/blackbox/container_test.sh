@@ -1,60 +1,6 @@
 #!/usr/bin/env bash
 # container: an application from an image runs isolated, limited and looked after, and nothing of it stays behind.
-# In a network namespace of its own, so that this machine's bridges and packet filter are left alone.
-
-# The first call prepares what all tests share: the namespace, a registry for one image, and its fetch.
-if [[ ! ${CONTAINER_SUITE:-} && ${1:-} != --list && ${1:-} != --help ]]; then
-  CONTAINER_SUITE=$(mktemp -d "${TMPDIR:-/tmp}/container-suite.XXXXXX")
-  export CONTAINER_SUITE
-  trap 'rm -rf --one-file-system "$CONTAINER_SUITE"' EXIT
-  # A session of its own: it goes as a whole, whatever happens.
-  unshare --net --fork --kill-child bash "$0" "$@"
-  exit
-fi
-
-. "$(dirname "$0")/../lib/test.sh"
-
-IMAGE=127.0.0.1:5000/busybox:latest
-export CLUSTEROS_RUNTIME_ROOT=$CONTAINER_SUITE/root
-export CLUSTEROS_RUNTIME_STATE=$CONTAINER_SUITE/state
-
-# A static busybox with all of its names, two users, and /var/run as a link, as many images have it.
-make_image() {
-  local tree=$CONTAINER_SUITE/bundle/rootfs name
-  umoci init --layout "$CONTAINER_SUITE/oci"
-  umoci new --image "$CONTAINER_SUITE/oci:busybox"
-  umoci unpack --image "$CONTAINER_SUITE/oci:busybox" "$CONTAINER_SUITE/bundle" 2>/dev/null
-  mkdir -p "$tree"/{bin,etc,tmp,root,run,var}
-  ln -s ../run "$tree/var/run"
-  cp /usr/bin/busybox "$tree/bin/busybox"
-  for name in $(busybox --list | grep -vx busybox); do ln -s busybox "$tree/bin/$name"; done
-  printf 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n' >"$tree/etc/passwd"
-  printf 'root:x:0:\napp:x:1000:\nwheel:x:10:app\n' >"$tree/etc/group"
-  umoci repack --image "$CONTAINER_SUITE/oci:busybox" "$CONTAINER_SUITE/bundle" 2>/dev/null
-  umoci config --image "$CONTAINER_SUITE/oci:busybox" --config.cmd /bin/sh --config.env FROM_IMAGE=yes
-}
-
-fetch_image() {
-  local registry
-  printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: 127.0.0.1:5000}\n' \
-    "$CONTAINER_SUITE/registry" >"$CONTAINER_SUITE/registry.yml"
-  docker-registry serve "$CONTAINER_SUITE/registry.yml" >/dev/null 2>&1 &
-  registry=$!
-  wait_until 20 curl -fsS http://127.0.0.1:5000/v2/
-  skopeo copy --quiet --dest-tls-verify=false "oci:$CONTAINER_SUITE/oci:busybox" "docker://$IMAGE"
-  applet container fetch --insecure-registry 127.0.0.1:5000 "$IMAGE" >/dev/null 2>&1
-  kill "$registry"
-}
-
-if [[ ${1:-} != --* && ! -d $CONTAINER_SUITE/root ]]; then
-  ip link set lo up
-  make_image >/dev/null
-  fetch_image || exit 1
-fi
-
-run() { applet container run --rm "$@"; }
-# The application's own view: run_sh SCRIPT.
-run_sh() { run "$IMAGE" sh -c "$1"; }
+. "$(dirname "$0")/../lib/container.sh"
 
 test_pid_1_and_nothing_else() {
   expect_eq "$(run_sh 'set -- /proc/[0-9]*; echo $$ $#')" "1 1"
@@ -283,17 +229,6 @@ test_a_killed_supervisor_leaves_nothing() {
   expect_match "$(applet container ps -a)" 'orphan.*exited .137.'
   applet container rm orphan >/dev/null
   check_no_leaks
-}
-
-# Nothing of any container is left: mounts, processes, links, port elements, cgroups, addresses, files.
-check_no_leaks() {
-  expect_eq "$(grep -c "$CONTAINER_SUITE" /proc/self/mountinfo || true)" 0 "mounts"
-  expect_eq "$(ip -o link show type veth | wc -l)" 0 "veth links"
-  expect_eq "$(nft list map ip clusteros tcp_ports | grep -c elements || true)" 0 "published ports"
-  expect_eq "$(find "$CLUSTEROS_RUNTIME_ROOT/containers" -mindepth 1 | wc -l)" 0 "writable layers"
-  expect_eq "$(find "$CLUSTEROS_RUNTIME_STATE" -mindepth 1 -type d | wc -l)" 0 "state directories"
-  expect_eq "$(jq -c .ranges "$CLUSTEROS_RUNTIME_ROOT/ids.json")" '{}' "ids"
-  expect_eq "$(jq -c . "$CLUSTEROS_RUNTIME_STATE/.network.json")" "{}" "addresses"
 }
 
 test_nothing_is_left_after_rm() {

@@ -25,7 +25,7 @@ busybox_image() {
   umoci new --image "$work/oci:busybox"
   busybox_tree "$work/tree"
   umoci insert --image "$work/oci:busybox" "$work/tree" / 2>/dev/null
-  umoci config --image "$work/oci:busybox" --config.cmd /bin/sh
+  umoci config --image "$work/oci:busybox" --config.cmd /bin/sh --config.env FROM_IMAGE=yes
   printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: 127.0.0.1:5000}\n' "$work/registry" >"$work/registry.yml"
   docker-registry serve "$work/registry.yml" >/dev/null 2>&1 &
   registry=$!

@@ -1,0 +1,13 @@
+#pragma once
+// A TransientService as the properties of StartTransientUnit (org.freedesktop.systemd1(5)). For systemd.cc alone.
+
+#include <systemd/sd-bus.h>
+
+#include "base/systemd.h"
+
+namespace base {
+
+// Appends to an open array of (sv). Throws Error.
+void append_service(sd_bus_message* message, const TransientService& service);
+
+}  // namespace base

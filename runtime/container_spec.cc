@@ -1,0 +1,110 @@
+#include "runtime/container_spec.h"
+
+#include <sys/mount.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "runtime/boot.h"
+#include "runtime/id_range.h"
+
+namespace runtime {
+namespace {
+
+constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr std::uint64_t kVolumeAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+CapabilitySets capabilities_for(const RunRequest& request) {
+  CapabilitySets sets = default_capabilities();
+  sets.bounding = adjust_capabilities(sets.bounding, request.added_capabilities, request.dropped_capabilities);
+  sets.effective = sets.permitted = sets.bounding;
+  return sets;
+}
+
+Process make_process(const RunRequest& request, const Image& image, const std::string& host_name) {
+  Process process;
+  process.arguments = command_line(image.config.entrypoint, image.config.cmd, request.entrypoint, request.command);
+  if (process.arguments.empty()) {
+    throw base::Error("run", image.reference, "the image names no command, and none was given");
+  }
+  std::vector<std::string> base_environment = {kDefaultPath, "HOSTNAME=" + host_name};
+  process.environment = merge_environment(merge_environment(base_environment, image.config.env), request.environment);
+  process.working_directory = request.working_directory.value_or(image.config.working_dir);
+  if (!process.working_directory.starts_with('/')) process.working_directory.insert(0, "/");
+  process.user = request.user.value_or(image.config.user);
+  process.additional_groups = request.groups;
+  process.capabilities = capabilities_for(request);
+  process.limits = {{.resource = RLIMIT_CORE, .limit = {0, 0}}};
+  for (const ResourceLimit& limit : request.limits) process.limits.push_back(limit);
+  process.oom_score_adjustment = request.oom_score_adjustment;
+  process.no_new_privileges = request.no_new_privileges;
+  if (request.seccomp) process.seccomp = default_seccomp_filter(process.capabilities.bounding);
+  return process;
+}
+
+std::vector<Mount> make_mounts(const RunRequest& request, bool own_network) {
+  std::vector<Mount> mounts = default_mounts(own_network);
+  for (Mount& mount : mounts) {
+    if (mount.destination != "/dev/shm" || !request.shm_size) continue;
+    for (MountParameter& parameter : mount.parameters) {
+      if (parameter.first == "size") parameter.second = std::to_string(*request.shm_size);
+    }
+  }
+  return mounts;
+}
+
+// RFC 9562, version 4.
+std::string random_uuid() {
+  std::string hex = base::system_random().hex_string(16);
+  hex[12] = '4';
+  hex[16] = "89ab"[hex[16] % 4];
+  for (std::size_t at : {20, 16, 12, 8}) hex.insert(at, "-");
+  return hex;
+}
+
+}  // namespace
+
+ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, const std::vector<Mount>& provided) {
+  const RunRequest& request = saved.request;
+  ContainerSpec spec;
+  spec.id = state.id;
+  spec.host_name = request.host_name.empty() ? state.id : request.host_name;
+  spec.process = make_process(request, saved.image, spec.host_name);
+  spec.root.layers = saved.image.layer_directories;
+  spec.root.read_only = request.read_only;
+  spec.namespaces = state.namespaces;
+  spec.uid_map = spec.gid_map = {{.inside = 0, .outside = state.first_id, .count = kIdsPerContainer}};
+  spec.mounts = make_mounts(request, spec.namespaces.network);
+  spec.mounts.insert(spec.mounts.end(), provided.begin(), provided.end());
+  for (const TemporaryMount& mount : request.temporary_mounts) {
+    spec.mounts.push_back({.destination = mount.destination,
+                           .type = "tmpfs",
+                           .parameters = mount.parameters,
+                           .attributes = mount.attributes});
+  }
+  for (const Volume& volume : request.volumes) {
+    spec.mounts.push_back({.destination = volume.destination,
+                           .type = "bind",
+                           .source = volume.source,
+                           .recursive_attributes = kVolumeAttributes | (volume.read_only ? MOUNT_ATTR_RDONLY : 0u),
+                           .recursive = true,
+                           .id_mapped = true});
+  }
+  spec.masked_paths = default_masked_paths();
+  spec.read_only_paths = default_read_only_paths();
+  spec.resources = request.resources;
+  if (request.boot) make_machine(spec, random_uuid());
+  return spec;
+}
+
+void log_openings(const RunRequest& request, const std::string& name) {
+  std::vector<std::string> openings;
+  if (request.network == "host") openings.emplace_back("the host's network");
+  if (!request.seccomp) openings.emplace_back("no system call filter");
+  if (!request.no_new_privileges) openings.emplace_back("new privileges by execve");
+  for (const std::string& capability : request.added_capabilities) openings.push_back("capability " + capability);
+  if (!openings.empty()) base::log_warning("container {}: opened by its options: {}", name, base::join(openings, ", "));
+}
+
+}  // namespace runtime

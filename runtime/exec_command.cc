@@ -1,0 +1,74 @@
+#include "runtime/exec_command.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "runtime/exec.h"
+#include "runtime/launch.h"
+#include "runtime/lifecycle.h"
+
+namespace runtime {
+namespace {
+
+int exec(const base::Invocation& invocation) {
+  try {
+    protect_binary();
+    Machine machine = machine_of(invocation);
+    settle(machine);
+    StateStore store(machine.state);
+    ContainerState state = store.find(invocation.arguments.front());
+    if (state.status != Status::kRunning) throw base::Error("container", state.name, "it is not running");
+    Process process = state.process;
+    process.arguments.assign(invocation.arguments.begin() + 1, invocation.arguments.end());
+    std::vector<std::string> added;
+    for (const std::string& file : invocation.get_all("env-file")) {
+      for (std::string& entry : parse_environment_file(base::read_file(file), file)) added.push_back(std::move(entry));
+    }
+    for (const std::string& text : invocation.get_all("env")) {
+      if (auto entry = parse_environment(text)) added.push_back(*entry);
+    }
+    process.environment = merge_environment(process.environment, added);
+    if (invocation.given("user")) process.user = invocation.get("user");
+    if (invocation.given("workdir")) process.working_directory = invocation.get("workdir");
+    process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
+    base::Fd null;
+    if (!invocation.flag("interactive")) {
+      null = base::open_file("/dev/null", O_RDONLY);
+      base::check(dup2(null.get(), STDIN_FILENO), "set standard input");
+    }
+    return exec_in_container(state, process);
+  } catch (const StartError& error) {
+    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
+    return error.exit_code();
+  } catch (const base::Error& error) {
+    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
+    return 125;
+  }
+}
+
+}  // namespace
+
+base::Command exec_command() {
+  return {
+      .name = "exec",
+      .arguments = "CONTAINER COMMAND [ARGUMENT...]",
+      .summary = "run a further command in a running container",
+      .options = {{.name = "interactive", .letter = 'i', .help = "keep standard input; it is empty otherwise"},
+                  {.name = "env",
+                   .letter = 'e',
+                   .value = "NAME[=VALUE]",
+                   .help = "set a variable, or pass on the one that is set here",
+                   .repeatable = true},
+                  {.name = "env-file", .value = "FILE", .help = "the same from a file, one a line", .repeatable = true},
+                  {.name = "user", .letter = 'u', .value = "USER[:GROUP]", .help = "who it runs as"},
+                  {.name = "workdir", .letter = 'w', .value = "PATH", .help = "where it starts"}},
+      .min_arguments = 2,
+      .max_arguments = base::kAnyNumber,
+      .run = exec,
+      .pass_through = true};
+}
+
+}  // namespace runtime

@@ -1,0 +1,199 @@
+#include "runtime/list_commands.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "runtime/boot.h"
+#include "runtime/cgroup.h"
+#include "runtime/launch.h"
+#include "runtime/lifecycle.h"
+
+namespace runtime {
+namespace {
+
+StateStore settled_store(const base::Invocation& invocation) {
+  Machine machine = machine_of(invocation);
+  settle(machine);
+  return StateStore(machine.state);
+}
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+std::string age(const std::string& since) {
+  auto time = base::parse_rfc3339(since);
+  if (!time) return "";
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - *time);
+  return base::format_duration(std::max(seconds, std::chrono::seconds(0)));
+}
+
+std::string status_text(const ContainerState& state) {
+  switch (state.status) {
+    case Status::kRunning:
+      return "running " + age(state.started);
+    case Status::kExited:
+      return "exited (" + std::to_string(state.exit_code) + (state.out_of_memory ? ", out of memory" : "") + ") " +
+             age(state.finished) + " ago";
+    case Status::kRestarting:
+      return "restarting (" + std::to_string(state.exit_code) + ") " + age(state.finished) + " ago";
+    default:
+      return std::string(status_name(state.status));
+  }
+}
+
+std::string ports_text(const ContainerState& state) {
+  std::vector<std::string> ports;
+  for (const PublishedPort& port : state.ports) {
+    ports.push_back(std::to_string(port.host_port) + "->" + std::to_string(port.container_port) +
+                    (port.protocol == Protocol::kTcp ? "/tcp" : "/udp"));
+  }
+  return base::join(ports, ", ");
+}
+
+// "name=PART", "label=KEY[=VALUE]", "status=WORD", "id=BEGINNING": all filters must hold.
+bool passes(const ContainerState& state, const std::string& filter) {
+  std::string key = filter.substr(0, filter.find('='));
+  std::string value = key.size() == filter.size() ? "" : filter.substr(key.size() + 1);
+  if (!value.empty()) {
+    if (key == "name") return state.name.find(value) != std::string::npos;
+    if (key == "id") return state.id.starts_with(value);
+    if (key == "status") return status_name(state.status) == value;
+    if (key == "label") {
+      std::string label = value.substr(0, value.find('='));
+      auto found = state.labels.find(label);
+      return found != state.labels.end() && (label == value || found->second == value.substr(label.size() + 1));
+    }
+  }
+  throw base::UsageError("--filter '" + filter + "': expected name=, id=, status= or label= with a value");
+}
+
+// Of a machine that runs: what its init says. Asking means joining, so first our file is made unreachable.
+std::string system_of(const StateStore& store, const ContainerState& state) {
+  return ask_machine(state, seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp"))));
+}
+bool is_running_machine(const ContainerState& state) {
+  return state.machine && state.status == Status::kRunning;
+}
+
+int ps(const base::Invocation& invocation) {
+  StateStore store = settled_store(invocation);
+  std::vector<ContainerState> states = store.list();
+  if (std::ranges::any_of(states, is_running_machine)) protect_binary();
+  std::vector<std::string> filters = invocation.get_all("filter");
+  bool by_status = std::ranges::any_of(filters, [](const std::string& text) { return text.starts_with("status="); });
+  if (!invocation.flag("all") && !by_status) {
+    std::erase_if(states, [](const ContainerState& state) { return !is_active(state); });
+  }
+  for (const std::string& filter : filters) {
+    std::erase_if(states, [&](const ContainerState& state) { return !passes(state, filter); });
+  }
+  if (invocation.flag("json")) {
+    base::Json list = base::Json::array();
+    for (const ContainerState& state : states) list.push_back(to_json(state));
+    print(base::to_text(list, 2) + "\n");
+    return 0;
+  }
+  if (invocation.flag("quiet")) {
+    for (const ContainerState& state : states) print(state.id + "\n");
+    return 0;
+  }
+  base::Table table;
+  table.add_row({"ID", "NAME", "IMAGE", "STATUS", "ADDRESS", "PORTS", "COMMAND"});
+  for (const ContainerState& state : states) {
+    std::string system = is_running_machine(state) ? ", system " + system_of(store, state) : "";
+    table.add_row({state.id, state.name, state.image, status_text(state) + system,
+                   state.address.empty() ? "-" : state.address, ports_text(state).empty() ? "-" : ports_text(state), base::join(state.command, " ").substr(0, 40)});
+  }
+  print(table.text());
+  return 0;
+}
+
+int inspect(const base::Invocation& invocation) {
+  StateStore store = settled_store(invocation);
+  base::Json list = base::Json::array();
+  for (const std::string& name : invocation.arguments) {
+    ContainerState state = store.find(name);
+    base::Json json = to_json(state);
+    Cgroup cgroup(state.cgroup);
+    base::Json usage = base::Json::object();
+    for (const char* knob : {"memory.current", "memory.max", "pids.current", "pids.max", "cpu.max"}) {
+      if (state.cgroup.empty()) break;
+      if (auto text = cgroup.read(knob)) usage[knob] = std::string(base::trim(*text));
+    }
+    json["cgroupFiles"] = usage;
+    if (is_running_machine(state)) {
+      protect_binary();
+      json["system"] = system_of(store, state);
+    }
+    list.push_back(json);
+  }
+  print(base::to_text(list, 2) + "\n");
+  return 0;
+}
+
+int port(const base::Invocation& invocation) {
+  ContainerState state = settled_store(invocation).find(invocation.arguments.front());
+  for (const PublishedPort& port : state.ports) {
+    print(std::to_string(port.container_port) + (port.protocol == Protocol::kTcp ? "/tcp" : "/udp") +
+          " -> 0.0.0.0:" + std::to_string(port.host_port) + "\n");
+  }
+  return 0;
+}
+
+int rename_command(const base::Invocation& invocation) {
+  StateStore store = settled_store(invocation);
+  const std::string& name = invocation.arguments.back();
+  if (!is_valid_id(name)) {
+    throw base::UsageError("rename '" + name +
+                           "': expected letters, digits, _ + - (and . after the first), at most 64");
+  }
+  store.rename(store.find(invocation.arguments.front()).id, name);
+  return 0;
+}
+
+}  // namespace
+
+std::vector<base::Command> list_commands() {
+  return {
+      {.name = "ps",
+       .arguments = "",
+       .summary = "list the containers that run",
+       .options = {{.name = "all", .letter = 'a', .help = "those that do not run, too"},
+                   {.name = "quiet", .letter = 'q', .help = "ids only"},
+                   {.name = "filter",
+                    .letter = 'f',
+                    .value = "KEY=VALUE",
+                    .help = "only those with this name (a part of it), id, status or label",
+                    .repeatable = true},
+                   {.name = "json", .help = "as JSON"}},
+       .run = ps},
+      {.name = "inspect",
+       .arguments = "CONTAINER...",
+       .summary = "print all that is known about a container, as JSON",
+       .options = {{.name = "json", .help = "as JSON, which it is anyway"}},
+       .min_arguments = 1,
+       .max_arguments = base::kAnyNumber,
+       .run = inspect},
+      {.name = "port",
+       .arguments = "CONTAINER",
+       .summary = "print the ports of this machine that lead to a container",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .run = port},
+      {.name = "rename",
+       .arguments = "CONTAINER NAME",
+       .summary = "give a container another name",
+       .min_arguments = 2,
+       .max_arguments = 2,
+       .run = rename_command},
+  };
+}
+
+}  // namespace runtime

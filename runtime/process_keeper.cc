@@ -1,0 +1,160 @@
+#include "runtime/process_keeper.h"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "runtime/boot.h"
+#include "runtime/supervisor.h"
+
+namespace runtime {
+namespace {
+
+constexpr int kRuntimeError = 125;
+constexpr int kStopLook = 20;  // milliseconds between looks for a stop while a restart is due
+
+// True when the container is to be started again, after the policy's delay.
+bool wait_for_restart(const StateStore& store, const std::string& id) {
+  auto due = std::chrono::steady_clock::now() + std::chrono::milliseconds(kRestartMilliseconds);
+  for (;;) {
+    std::optional<ContainerState> state = store.load(id);
+    if (!state || state->stop_requested) return false;
+    if (std::chrono::steady_clock::now() >= due) return true;
+    poll(nullptr, 0, kStopLook);
+  }
+}
+
+struct End {
+  int exit_code = 0;
+  bool again = false;
+};
+
+// One start, to its end.
+End run_once(const Machine& machine, const std::string& id, const Attachment& attachment,
+             const std::function<void()>& started) {
+  StateStore store(machine.state);
+  ContainerState state = store.load(id).value();
+  LogWriter log(store.path_of(id));
+  OutputPipes pipes = make_output_pipes(state.first_id);
+  hold_signals();
+  InitFiles files{.standard_input = attachment.input ? base::Fd() : base::open_file("/dev/null", O_RDONLY),
+                  .standard_output = std::move(pipes.output_write),
+                  .standard_error = std::move(pipes.error_write),
+                  .start_socket = {}};
+  CgroupPlan plan = plan_cgroup(id, "Container " + state.name + " (" + state.image + ")");
+  Started running = start_from_files(machine, id, plan, true, std::move(files));
+  started();
+  int termination = 0;
+  if (state.machine) {
+    pipes = console_pipes(std::move(running.launched.terminal));
+    termination = signal_by_name(state.stop_signal);
+  }
+  End end{.exit_code = supervise(running.launched, pipes, log, attachment.output, termination), .again = false};
+  if (state.machine) end.exit_code = exit_code_of_machine(end.exit_code);
+  const Cgroup& cgroup = running.launched.cgroup;
+  bool out_of_memory = cgroup.exists() && cgroup.out_of_memory_killed();
+  if (std::optional<ContainerState> ended = store.load(id); ended && attachment.restart && !ended->stop_requested) {
+    end.again = restarts_after(parse_restart_policy(ended->restart_policy), end.exit_code, ended->restarts);
+  }
+  finish(machine, id, end.exit_code, out_of_memory, end.again);
+  return end;
+}
+
+// Runs in the process that stays: its own session, no terminal, its word to the one who waits over `pipe`: "+" or
+// "<exit code> <reason>".
+[[noreturn]] void keep_in_background(const Machine& machine, const std::string& id, base::Fd pipe) {
+  auto say = [&](const std::string& text) {
+    if (!pipe) return;
+    base::write_all(pipe, text);
+    pipe.reset();
+  };
+  int exit_code = 0;
+  try {
+    base::check(setsid(), "make a session");
+    base::check(chdir("/"), "enter /");
+    base::Fd null = base::open_file("/dev/null", O_RDWR);
+    for (int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+      base::check(dup2(null.get(), number), "set a standard file");
+    }
+    null.reset();
+    exit_code = run_to_the_end(machine, id, {.output = false, .input = false, .restart = true}, [&] { say("+"); });
+  } catch (const StartError& error) {
+    say(std::to_string(error.exit_code()) + " " + error.what());
+  } catch (const std::exception& error) {
+    say(std::to_string(kRuntimeError) + " " + error.what());
+  }
+  _exit(exit_code);
+}
+
+}  // namespace
+
+void begin_start(const Machine& machine, const std::string& id, Keeper keeper) {
+  StateStore(machine.state).edit(id, [&](ContainerState& state) {
+    state.status = Status::kStarting;
+    state.keeper = keeper;
+    state.log_driver = keeper == Keeper::kSystemd ? "journald" : "local";
+    state.started.clear();
+    state.finished.clear();
+    state.error.clear();
+    state.exit_code = 0;
+    state.out_of_memory = false;
+    state.restarts = 0;
+    state.stop_requested = false;
+  });
+}
+
+void record_start_failure(const Machine& machine, const std::string& id, int exit_code, const std::string& text) {
+  StateStore(machine.state).edit(id, [&](ContainerState& state) {
+    state.status = Status::kExited;
+    state.pid = 0;
+    state.exit_code = exit_code;
+    state.error = text;
+    state.finished = now_text();
+  });
+}
+
+int run_to_the_end(const Machine& machine, const std::string& id, const Attachment& attachment,
+                   const std::function<void()>& started) {
+  StateStore store(machine.state);
+  End end = run_once(machine, id, attachment, started);
+  while (end.again) {
+    if (!wait_for_restart(store, id)) {
+      finish(machine, id, end.exit_code, false, false);
+      break;
+    }
+    store.edit(id, [](ContainerState& state) { state.status = Status::kStarting; });
+    try {
+      end = run_once(machine, id, attachment, [] {});
+    } catch (const std::exception& error) {
+      // What started once and now does not is not tried for ever.
+      record_start_failure(machine, id, kRuntimeError, error.what());
+      return kRuntimeError;
+    }
+  }
+  return end.exit_code;
+}
+
+void start_in_background(const Machine& machine, const std::string& id, base::Fd lock) {
+  base::Pipe pipe = base::make_pipe();
+  pid_t pid = base::check(fork(), "fork");
+  if (pid == 0) {
+    pipe.read.reset();
+    keep_in_background(machine, id, std::move(pipe.write));
+  }
+  lock.reset();
+  pipe.write.reset();
+  std::string answer = base::read_all(pipe.read, 64 * 1024);
+  if (answer == "+") return;
+  wait_for_exit(pid);
+  std::size_t blank = answer.find(' ');
+  auto code = base::parse_unsigned(answer.substr(0, blank));
+  if (!code || blank == std::string::npos) throw StartError(kRuntimeError, "the supervisor died");
+  throw StartError(static_cast<int>(*code), answer.substr(blank + 1));
+}
+
+}  // namespace runtime

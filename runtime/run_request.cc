@@ -1,0 +1,229 @@
+// spec.json to and from the struct. Unknown members are ignored: a newer version may have written them. A member that
+// is missing has the value of a request that does not mention it.
+
+#include "runtime/run_request.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "runtime/resources_json.h"
+
+namespace runtime {
+namespace {
+
+using base::Json;
+
+Json strings(const std::vector<std::string>& list) {
+  return Json(list);
+}
+
+std::vector<std::string> strings_of(const Json& json, const char* member) {
+  return json.value(member, std::vector<std::string>());
+}
+
+template <typename T>
+void put(Json& json, const char* member, const std::optional<T>& value) {
+  if (value) json[member] = *value;
+}
+
+template <typename T>
+std::optional<T> get(const Json& json, const char* member) {
+  auto found = json.find(member);
+  if (found == json.end()) return std::nullopt;
+  return found->template get<T>();
+}
+
+Json mounts_to_json(const RunRequest& request) {
+  Json list = Json::array();
+  for (const Volume& volume : request.volumes) {
+    list.push_back({{"type", "bind"},
+                    {"source", volume.source},
+                    {"destination", volume.destination},
+                    {"readOnly", volume.read_only}});
+  }
+  for (const TemporaryMount& mount : request.temporary_mounts) {
+    Json parameters = Json::object();
+    for (const MountParameter& parameter : mount.parameters) parameters[parameter.first] = parameter.second;
+    list.push_back({{"type", "tmpfs"},
+                    {"destination", mount.destination},
+                    {"parameters", parameters},
+                    {"attributes", mount.attributes}});
+  }
+  return list;
+}
+
+void mounts_from_json(const Json& list, RunRequest& request) {
+  for (const Json& mount : list) {
+    std::string destination = mount.at("destination").get<std::string>();
+    if (mount.at("type") == "bind") {
+      request.volumes.push_back({.source = mount.at("source").get<std::string>(),
+                                 .destination = destination,
+                                 .read_only = mount.at("readOnly").get<bool>()});
+      continue;
+    }
+    TemporaryMount temporary{.destination = destination, .attributes = mount.at("attributes").get<std::uint64_t>()};
+    for (const auto& [name, value] : mount.at("parameters").items()) {
+      temporary.parameters.push_back({name, value.get<std::string>()});
+    }
+    request.temporary_mounts.push_back(std::move(temporary));
+  }
+}
+
+Json ports_to_json(const std::vector<PublishedPort>& ports) {
+  Json list = Json::array();
+  for (const PublishedPort& port : ports) {
+    list.push_back({{"hostPort", port.host_port},
+                    {"containerPort", port.container_port},
+                    {"protocol", port.protocol == Protocol::kTcp ? "tcp" : "udp"}});
+  }
+  return list;
+}
+
+std::vector<PublishedPort> ports_from_json(const Json& list) {
+  std::vector<PublishedPort> ports;
+  for (const Json& port : list) {
+    ports.push_back({.protocol = port.at("protocol") == "udp" ? Protocol::kUdp : Protocol::kTcp,
+                     .host_port = port.at("hostPort").get<std::uint16_t>(),
+                     .container_port = port.at("containerPort").get<std::uint16_t>()});
+  }
+  return ports;
+}
+
+Json hosts_to_json(const std::vector<HostEntry>& hosts) {
+  Json list = Json::array();
+  for (const HostEntry& host : hosts) list.push_back({{"name", host.name}, {"address", host.address}});
+  return list;
+}
+
+Json limits_to_json(const std::vector<ResourceLimit>& limits) {
+  Json list = Json::array();
+  for (const ResourceLimit& limit : limits) {
+    list.push_back({limit.resource, limit.limit.rlim_cur, limit.limit.rlim_max});
+  }
+  return list;
+}
+
+Json request_to_json(const RunRequest& request) {
+  Json json = {{"name", request.name},
+               {"removeAtExit", request.remove_at_exit},
+               {"keepStandardInput", request.keep_standard_input},
+               {"network", request.network},
+               {"ports", ports_to_json(request.ports)},
+               {"mounts", mounts_to_json(request)},
+               {"env", strings(request.environment)},
+               {"dns", strings(request.dns_servers)},
+               {"dnsSearch", strings(request.dns_search)},
+               {"hosts", hosts_to_json(request.hosts)},
+               {"groups", Json(request.groups)},
+               {"hostname", request.host_name},
+               {"readOnly", request.read_only},
+               {"boot", request.boot},
+               {"capAdd", strings(request.added_capabilities)},
+               {"capDrop", strings(request.dropped_capabilities)},
+               {"limits", limits_to_json(request.limits)},
+               {"noNewPrivileges", request.no_new_privileges},
+               {"seccomp", request.seccomp},
+               {"labels", Json(request.labels)},
+               {"stopSignal", request.stop_signal},
+               {"restart", restart_policy_text(request.restart)},
+               {"logDriver", request.log_driver},
+               {"resources", to_json(request.resources)},
+               {"command", strings(request.command)}};
+  put(json, "shmSize", request.shm_size);
+  put(json, "user", request.user);
+  put(json, "workdir", request.working_directory);
+  put(json, "entrypoint", request.entrypoint);
+  put(json, "oomScoreAdj", request.oom_score_adjustment);
+  put(json, "stopTimeout", request.stop_timeout);
+  return json;
+}
+
+RunRequest request_from_json(const Json& json) {
+  RunRequest request;
+  request.name = base::json_string(json, "name");
+  request.remove_at_exit = base::json_bool(json, "removeAtExit");
+  request.keep_standard_input = base::json_bool(json, "keepStandardInput");
+  request.network = base::json_string(json, "network", "bridge");
+  request.ports = ports_from_json(json.value("ports", Json::array()));
+  mounts_from_json(json.value("mounts", Json::array()), request);
+  request.environment = strings_of(json, "env");
+  request.dns_servers = strings_of(json, "dns");
+  request.dns_search = strings_of(json, "dnsSearch");
+  for (const Json& host : json.value("hosts", Json::array())) {
+    request.hosts.push_back(
+        {.name = host.at("name").get<std::string>(), .address = host.at("address").get<std::string>()});
+  }
+  request.groups = json.value("groups", std::vector<std::uint32_t>());
+  request.host_name = base::json_string(json, "hostname");
+  request.read_only = base::json_bool(json, "readOnly");
+  request.boot = base::json_bool(json, "boot");
+  request.added_capabilities = strings_of(json, "capAdd");
+  request.dropped_capabilities = strings_of(json, "capDrop");
+  for (const Json& limit : json.value("limits", Json::array())) {
+    request.limits.push_back(
+        {.resource = limit.at(0).get<int>(), .limit = {limit.at(1).get<rlim_t>(), limit.at(2).get<rlim_t>()}});
+  }
+  request.no_new_privileges = base::json_bool(json, "noNewPrivileges", true);
+  request.seccomp = base::json_bool(json, "seccomp", true);
+  request.labels = json.value("labels", std::map<std::string, std::string>());
+  request.stop_signal = base::json_string(json, "stopSignal");
+  request.restart = parse_restart_policy(base::json_string(json, "restart", "no"));
+  request.log_driver = base::json_string(json, "logDriver");
+  request.resources = resources_from_json(json.value("resources", Json::object()));
+  request.command = strings_of(json, "command");
+  request.shm_size = get<std::uint64_t>(json, "shmSize");
+  request.user = get<std::string>(json, "user");
+  request.working_directory = get<std::string>(json, "workdir");
+  request.entrypoint = get<std::string>(json, "entrypoint");
+  request.oom_score_adjustment = get<int>(json, "oomScoreAdj");
+  request.stop_timeout = get<std::uint64_t>(json, "stopTimeout");
+  return request;
+}
+
+Json image_to_json(const Image& image) {
+  const ImageConfig& config = image.config;
+  return {{"reference", image.reference},
+          {"digest", image.digest},
+          {"layers", strings(image.layer_directories)},
+          {"entrypoint", strings(config.entrypoint)},
+          {"cmd", strings(config.cmd)},
+          {"env", strings(config.env)},
+          {"workingDir", config.working_dir},
+          {"user", config.user},
+          {"labels", Json(config.labels)},
+          {"stopSignal", config.stop_signal}};
+}
+
+Image image_from_json(const Json& json) {
+  Image image;
+  image.reference = base::json_string(json, "reference");
+  image.digest = base::json_string(json, "digest");
+  image.layer_directories = strings_of(json, "layers");
+  image.config.entrypoint = strings_of(json, "entrypoint");
+  image.config.cmd = strings_of(json, "cmd");
+  image.config.env = strings_of(json, "env");
+  image.config.working_dir = base::json_string(json, "workingDir");
+  image.config.user = base::json_string(json, "user");
+  image.config.labels = json.value("labels", std::map<std::string, std::string>());
+  image.config.stop_signal = base::json_string(json, "stopSignal");
+  return image;
+}
+
+}  // namespace
+
+std::string to_text(const SavedRequest& saved) {
+  Json json = {{"request", request_to_json(saved.request)}, {"image", image_to_json(saved.image)}};
+  return base::to_text(json, 1) + "\n";
+}
+
+SavedRequest saved_request_from(const std::string& text, const std::string& where) {
+  Json json = base::parse_json(text, where);
+  try {
+    return {.request = request_from_json(json.at("request")), .image = image_from_json(json.at("image"))};
+  } catch (const Json::exception& error) {
+    throw base::Error("read", where, error.what());
+  } catch (const base::UsageError& error) {
+    throw base::Error("read", where, error.what());
+  }
+}
+
+}  // namespace runtime

@@ -1,0 +1,60 @@
+#pragma once
+// What was asked for with `container run` or `create`: all that is needed to make the container again. It is kept, with
+// what the image says about itself, as spec.json in the container's state directory (docs/runtime.md), so that a start
+// needs nothing but files: not the command line, and not the image's reference, which may point elsewhere by then.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "runtime/image_store.h"
+#include "runtime/restart_policy.h"
+#include "runtime/run_options.h"
+
+namespace runtime {
+
+struct RunRequest {
+  std::string name;  // "": the id
+  bool remove_at_exit = false;
+  bool keep_standard_input = false;
+  std::string network = "bridge";
+  std::vector<PublishedPort> ports;
+  std::vector<Volume> volumes;
+  std::vector<TemporaryMount> temporary_mounts;
+  std::optional<std::uint64_t> shm_size;  // bytes
+  std::vector<std::string> environment;
+  std::vector<std::string> dns_servers;
+  std::vector<std::string> dns_search;
+  std::vector<HostEntry> hosts;
+  std::optional<std::string> user, working_directory, entrypoint;
+  std::vector<std::uint32_t> groups;
+  std::string host_name;
+  bool read_only = false;
+  bool boot = false;  // a machine with an init of its own (boot.h)
+  std::vector<std::string> added_capabilities, dropped_capabilities;
+  std::vector<ResourceLimit> limits;
+  std::optional<int> oom_score_adjustment;
+  bool no_new_privileges = true;
+  bool seccomp = true;
+  std::map<std::string, std::string> labels;
+  std::string stop_signal;                    // "": the image's
+  std::optional<std::uint64_t> stop_timeout;  // seconds
+  RestartPolicy restart;
+  std::string log_driver;  // "journald", "local"; "": journald where systemd runs
+  Resources resources;
+  std::vector<std::string> command;
+};
+
+// The contents of spec.json.
+struct SavedRequest {
+  RunRequest request;
+  Image image;  // reference, digest, layer_directories, config
+};
+std::string to_text(const SavedRequest& saved);
+// Throws base::Error("read", where, …).
+SavedRequest saved_request_from(const std::string& text, const std::string& where);
+
+}  // namespace runtime
