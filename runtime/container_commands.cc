@@ -33,8 +33,11 @@ std::vector<base::Option> container_options() {
 
 std::vector<base::Command> container_commands() {
   std::vector<base::Command> commands = run_commands();
-  for (const std::vector<base::Command>& some :
-       {stop_commands(), list_commands(), {logs_command(), exec_command()}, container_resources_commands(), unit_commands()}) {
+  for (const std::vector<base::Command>& some : {stop_commands(),
+                                                 list_commands(),
+                                                 {logs_command(), exec_command()},
+                                                 container_resources_commands(),
+                                                 unit_commands()}) {
     commands.insert(commands.end(), some.begin(), some.end());
   }
   return commands;

@@ -123,7 +123,7 @@ Machine machine_of(const base::Invocation& invocation) {
 }
 
 std::string create_container(const Machine& machine, const RunRequest& request, const Image& image, base::Fd image_lock,
-                             base::Fd& lock) {
+                             Status made, base::Fd& lock) {
   StateStore store(machine.state);
   ContainerState state = first_state(request, image);
   SavedRequest saved{.request = request, .image = image};
@@ -134,7 +134,7 @@ std::string create_container(const Machine& machine, const RunRequest& request, 
     state.first_id = take_ids(machine, store, state.id);
     make_layer(machine, state.id, state.first_id);
     base::write_file_atomic(store.path_of(state.id, "spec.json"), to_text(saved), 0600);
-    state.status = Status::kCreated;
+    state.status = made;
     store.save(state);
   } catch (...) {
     remove_container(machine, state.id);
@@ -214,8 +214,8 @@ void finish(const Machine& machine, const std::string& id, int exit_code, bool o
   StateStore store(machine.state);
   std::optional<ContainerState> state = store.load(id);
   if (!state) return;
-  release_resources(machine, store, *state);
   if (state->remove_at_exit && !again) return remove_container(machine, id);
+  release_resources(machine, store, *state);
   store.edit(id, [&](ContainerState& ended) {
     ended.status = again ? Status::kRestarting : Status::kExited;
     ended.exit_code = exit_code;
@@ -238,6 +238,8 @@ void settle(const Machine& machine) {
 
 void remove_container(const Machine& machine, const std::string& id) {
   StateStore store(machine.state);
+  // Also one whose start was cut off, and which nobody has finished.
+  if (std::optional<ContainerState> state = store.load(id)) release_resources(machine, store, *state);
   store.remove(id);
   remove_data(machine, id);
 }

@@ -23,9 +23,10 @@ struct Machine {
 Machine machine_of(const base::Invocation& invocation);
 
 // Makes a container without starting it and returns its id; its lock is `lock` then. Throws base::Error when it could
-// not be made; nothing is left then. `image_lock` keeps the image's layers until the state is written.
+// not be made; nothing is left then. `image_lock` keeps the image's layers until the state is written. `made` is its
+// status from here on: kCreated, or kCreating where the caller starts it, so that nothing stays of one who is killed.
 std::string create_container(const Machine& machine, const RunRequest& request, const Image& image, base::Fd image_lock,
-                             base::Fd& lock);
+                             Status made, base::Fd& lock);
 
 // What the container was asked to be. Throws base::Error when it is not there any more.
 SavedRequest load_request(const StateStore& store, const std::string& id);

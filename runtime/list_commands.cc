@@ -109,7 +109,8 @@ int ps(const base::Invocation& invocation) {
   for (const ContainerState& state : states) {
     std::string system = is_running_machine(state) ? ", system " + system_of(store, state) : "";
     table.add_row({state.id, state.name, state.image, status_text(state) + system,
-                   state.address.empty() ? "-" : state.address, ports_text(state).empty() ? "-" : ports_text(state), base::join(state.command, " ").substr(0, 40)});
+                   state.address.empty() ? "-" : state.address, ports_text(state).empty() ? "-" : ports_text(state),
+                   base::join(state.command, " ").substr(0, 40)});
   }
   print(table.text());
   return 0;

@@ -42,11 +42,11 @@ Keeper keeper_in_background(const std::string& log_driver) {
 
 // Finds the image, fetched when it is not here, and makes the container. `lock` is the container's.
 std::string create_from(const base::Invocation& invocation, const Machine& machine, const RunRequest& request,
-                        base::Fd& lock) {
+                        Status made, base::Fd& lock) {
   settle(machine);
   const std::string& reference = invocation.arguments.front();
   if (request.boot && names_a_tree(reference)) {
-    return create_container(machine, request, image_of_tree(reference), base::Fd(), lock);
+    return create_container(machine, request, image_of_tree(reference), base::Fd(), made, lock);
   }
   ImageStore images(machine.root);
   base::Fd image_lock = images.lock_shared();
@@ -58,7 +58,7 @@ std::string create_from(const base::Invocation& invocation, const Machine& machi
     image = images.find(reference);
     if (!image) throw base::Error("run", reference, "the image was removed while it was fetched");
   }
-  return create_container(machine, request, *image, std::move(image_lock), lock);
+  return create_container(machine, request, *image, std::move(image_lock), made, lock);
 }
 
 void start_kept(const Machine& machine, const std::string& id, Keeper keeper, base::Fd lock) {
@@ -88,7 +88,7 @@ int run(const base::Invocation& invocation) {
     bool detach = invocation.flag("detach");
     Keeper keeper = detach ? keeper_in_background(request.log_driver) : Keeper::kProcess;
     base::Fd lock;
-    std::string id = create_from(invocation, machine, request, lock);
+    std::string id = create_from(invocation, machine, request, Status::kCreating, lock);
     bool runs = false;
     try {
       if (detach) {
@@ -113,7 +113,7 @@ int create(const base::Invocation& invocation) {
     RunRequest request = request_of(invocation);
     keeper_in_background(request.log_driver);
     base::Fd lock;
-    std::printf("%s\n", create_from(invocation, machine, request, lock).c_str());
+    std::printf("%s\n", create_from(invocation, machine, request, Status::kCreated, lock).c_str());
     return 0;
   });
 }

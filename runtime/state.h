@@ -53,7 +53,7 @@ struct ContainerState {
   std::string stop_signal;          // "SIGTERM"
   std::uint64_t stop_timeout = 10;  // seconds between the stop signal and KILL
   bool remove_at_exit = false;
-  bool machine = false;   // it has an init of its own (boot.h)
+  bool machine = false;  // it has an init of its own (boot.h)
   Keeper keeper = Keeper::kProcess;
   std::string log_driver = "local";  // "local": the file `log`; "journald"
   std::string restart_policy = "no";

@@ -6,12 +6,20 @@ from pair import Late
 from steps import FORM, Settle
 
 
+# etcd lists in an order that it draws anew each time, so of two keys every other try shows nothing.
+CHANCES = 16
+
+
 def shrink(pair, steps, difference, rules):
     def shows(candidate):
         try:
-            return pair.run(candidate, rules)
+            for _ in range(CHANCES):
+                found = pair.run(candidate, rules)
+                if found:
+                    return found
         except Late:
-            return None
+            pass
+        return None
 
     pair.patience = 0.2  # what is missing was waited for already
     # Nothing behind a difference matters; a watch differs at the end.
