@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -157,20 +158,31 @@ int unpause(const base::Invocation& invocation) {
   return set_frozen(invocation, false);
 }
 
+void limit_running(const base::Invocation& invocation, const ContainerState& state) {
+  Cgroup cgroup = cgroup_of(state);
+  Resources resources;
+  // What --memory-swap is added to, when the limit itself stays.
+  if (invocation.given("memory-swap") && !invocation.given("memory")) {
+    resources.memory_max = parse_knob_number(cgroup.read("memory.max").value_or(""));
+  }
+  add_resource_options(invocation, resources);
+  std::string scope = scope_of(cgroup);
+  if (!scope.empty()) update_scope(*base::connect_systemd(), scope, resources);
+  cgroup.set_limits(resources);
+}
+
+// Written down once it holds, so that the next start has the same limits.
 int update(const base::Invocation& invocation) {
   StateStore store = store_of(invocation);
+  if (std::ranges::none_of(resource_options(), [&](const base::Option& option) { return invocation.given(option.name); })) {
+    throw base::UsageError("update needs a limit, as --memory 64m");
+  }
   for (const std::string& name : invocation.arguments) {
-    Cgroup cgroup = cgroup_of(store.find(name));
-    Resources resources;
-    // What --memory-swap is added to, when the limit itself stays.
-    if (invocation.given("memory-swap") && !invocation.given("memory")) {
-      resources.memory_max = parse_knob_number(cgroup.read("memory.max").value_or(""));
-    }
-    add_resource_options(invocation, resources);
-    if (!resources.any()) throw base::UsageError("update needs a limit, as --memory 64m");
-    std::string scope = scope_of(cgroup);
-    if (!scope.empty()) update_scope(*base::connect_systemd(), scope, resources);
-    cgroup.set_limits(resources);
+    ContainerState state = store.find(name);
+    SavedRequest saved = load_request(store, state.id);
+    add_resource_options(invocation, saved.request.resources);
+    if (is_active(state)) limit_running(invocation, state);
+    save_request(store, state.id, saved);
     print(name + "\n");
   }
   return 0;
@@ -209,7 +221,7 @@ std::vector<base::Command> container_resources_commands() {
        .run = unpause},
       {.name = "update",
        .arguments = "CONTAINER...",
-       .summary = "change a container's limits while it runs",
+       .summary = "change a container's limits, also while it runs",
        .options = resource_options(),
        .min_arguments = 1,
        .max_arguments = base::kAnyNumber,

@@ -94,6 +94,7 @@ ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, 
   spec.masked_paths = default_masked_paths();
   spec.read_only_paths = default_read_only_paths();
   spec.resources = request.resources;
+  spec.process.terminal = request.terminal;
   if (request.boot) make_machine(spec, random_uuid());
   return spec;
 }

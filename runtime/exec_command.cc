@@ -9,13 +9,14 @@
 #include "runtime/exec.h"
 #include "runtime/launch.h"
 #include "runtime/lifecycle.h"
+#include "runtime/terminal.h"
 
 namespace runtime {
 namespace {
 
 int exec(const base::Invocation& invocation) {
   try {
-    protect_binary();
+    protect_binary_from_ranges();
     Machine machine = machine_of(invocation);
     settle(machine);
     StateStore store(machine.state);
@@ -34,12 +35,19 @@ int exec(const base::Invocation& invocation) {
     if (invocation.given("user")) process.user = invocation.get("user");
     if (invocation.given("workdir")) process.working_directory = invocation.get("workdir");
     process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
+    bool detach = invocation.flag("detach");
+    process.terminal = invocation.flag("tty");
+    if (detach && (process.terminal || invocation.flag("interactive"))) {
+      throw base::UsageError("--detach and --tty or --interactive exclude each other: nobody stays who reads and writes");
+    }
+    take_size_of_ours(process);
+    // A terminal that only shows is one whose reader has come to the end.
     base::Fd null;
     if (!invocation.flag("interactive")) {
       null = base::open_file("/dev/null", O_RDONLY);
       base::check(dup2(null.get(), STDIN_FILENO), "set standard input");
     }
-    return exec_in_container(state, process);
+    return exec_in_container(state, process, {.detach = detach});
   } catch (const StartError& error) {
     std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
     return error.exit_code();
@@ -57,6 +65,8 @@ base::Command exec_command() {
       .arguments = "CONTAINER COMMAND [ARGUMENT...]",
       .summary = "run a further command in a running container",
       .options = {{.name = "interactive", .letter = 'i', .help = "keep standard input; it is empty otherwise"},
+                  {.name = "tty", .letter = 't', .help = "give it a terminal, which is ours"},
+                  {.name = "detach", .letter = 'd', .help = "return once it runs"},
                   {.name = "env",
                    .letter = 'e',
                    .value = "NAME[=VALUE]",

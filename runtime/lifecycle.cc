@@ -21,10 +21,12 @@
 #include "runtime/id_range.h"
 #include "runtime/service.h"
 #include "runtime/supervisor.h"
+#include "runtime/terminal.h"
 
 namespace runtime {
 namespace {
 
+constexpr const char* kRequestFile = "spec.json";
 constexpr int kCgroupWait = 3000;  // milliseconds until killed processes have left
 
 ContainerState first_state(const RunRequest& request, const Image& image) {
@@ -133,7 +135,7 @@ std::string create_container(const Machine& machine, const RunRequest& request, 
   try {
     state.first_id = take_ids(machine, store, state.id);
     make_layer(machine, state.id, state.first_id);
-    base::write_file_atomic(store.path_of(state.id, "spec.json"), to_text(saved), 0600);
+    save_request(store, state.id, saved);
     state.status = made;
     store.save(state);
   } catch (...) {
@@ -144,8 +146,12 @@ std::string create_container(const Machine& machine, const RunRequest& request, 
 }
 
 SavedRequest load_request(const StateStore& store, const std::string& id) {
-  std::string path = store.path_of(id, "spec.json");
+  std::string path = store.path_of(id, kRequestFile);
   return saved_request_from(base::read_file(path), path);
+}
+
+void save_request(const StateStore& store, const std::string& id, const SavedRequest& saved) {
+  base::write_file_atomic(store.path_of(id, kRequestFile), to_text(saved), 0600);
 }
 
 Started start_from_files(const Machine& machine, const std::string& id, const CgroupPlan& plan, bool die_with_parent,
@@ -179,6 +185,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     spec.root.upper = data_path(machine, id) + "/upper";
     spec.root.work = data_path(machine, id) + "/work";
     spec.die_with_parent = die_with_parent;
+    take_size_of_ours(spec.process);
     state.process = spec.process;
     state.cgroup = plan.path;
     save();

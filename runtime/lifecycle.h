@@ -30,6 +30,7 @@ std::string create_container(const Machine& machine, const RunRequest& request, 
 
 // What the container was asked to be. Throws base::Error when it is not there any more.
 SavedRequest load_request(const StateStore& store, const std::string& id);
+void save_request(const StateStore& store, const std::string& id, const SavedRequest& saved);
 
 // What a start has made; `claims` hold the host's published ports for as long as they are open.
 struct Started {

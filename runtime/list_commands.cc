@@ -85,7 +85,7 @@ bool is_running_machine(const ContainerState& state) {
 int ps(const base::Invocation& invocation) {
   StateStore store = settled_store(invocation);
   std::vector<ContainerState> states = store.list();
-  if (std::ranges::any_of(states, is_running_machine)) protect_binary();
+  if (std::ranges::any_of(states, is_running_machine)) protect_binary_from_ranges();
   std::vector<std::string> filters = invocation.get_all("filter");
   bool by_status = std::ranges::any_of(filters, [](const std::string& text) { return text.starts_with("status="); });
   if (!invocation.flag("all") && !by_status) {
@@ -130,7 +130,7 @@ int inspect(const base::Invocation& invocation) {
     }
     json["cgroupFiles"] = usage;
     if (is_running_machine(state)) {
-      protect_binary();
+      protect_binary_from_ranges();
       json["system"] = system_of(store, state);
     }
     list.push_back(json);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "runtime/boot.h"
+#include "runtime/foreground.h"
 #include "runtime/supervisor.h"
 
 namespace runtime {
@@ -34,6 +35,23 @@ struct End {
   bool again = false;
 };
 
+// Until it has ended: what it writes goes to the log, unless it has a terminal, which is ours then.
+int look_after(Launched& launched, const ContainerState& state, OutputPipes& pipes, LogWriter& log,
+               const Attachment& attachment) {
+  if (state.machine) {
+    pipes = console_pipes(std::move(launched.terminal));
+    return exit_code_of_machine(
+        supervise(launched, pipes, log, attachment.output, signal_by_name(state.stop_signal)));
+  }
+  if (!launched.terminal) return supervise(launched, pipes, log, attachment.output);
+  if (!attachment.input) {
+    base::Fd null = base::open_file("/dev/null", O_RDONLY);
+    base::check(dup2(null.get(), STDIN_FILENO), "set standard input");
+  }
+  stay_in_foreground({.pid_fd = launched.pid_fd, .terminal = std::move(launched.terminal)});
+  return wait_for_exit(launched.pid);
+}
+
 // One start, to its end.
 End run_once(const Machine& machine, const std::string& id, const Attachment& attachment,
              const std::function<void()>& started) {
@@ -49,13 +67,7 @@ End run_once(const Machine& machine, const std::string& id, const Attachment& at
   CgroupPlan plan = plan_cgroup(id, "Container " + state.name + " (" + state.image + ")");
   Started running = start_from_files(machine, id, plan, true, std::move(files));
   started();
-  int termination = 0;
-  if (state.machine) {
-    pipes = console_pipes(std::move(running.launched.terminal));
-    termination = signal_by_name(state.stop_signal);
-  }
-  End end{.exit_code = supervise(running.launched, pipes, log, attachment.output, termination), .again = false};
-  if (state.machine) end.exit_code = exit_code_of_machine(end.exit_code);
+  End end{.exit_code = look_after(running.launched, state, pipes, log, attachment), .again = false};
   const Cgroup& cgroup = running.launched.cgroup;
   bool out_of_memory = cgroup.exists() && cgroup.out_of_memory_killed();
   if (std::optional<ContainerState> ended = store.load(id); ended && attachment.restart && !ended->stop_requested) {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/id_range.h"
 #include "runtime/mount_api.h"
 
 extern char** environ;
@@ -76,6 +77,11 @@ void protect_binary_from(const ContainerSpec& spec) {
   // What a namespace that is joined maps is not in the specification.
   if (spec.namespaces.user && spec.namespaces.user_path.empty() && is_beyond_reach_of(spec.uid_map)) return;
   protect_binary();
+}
+
+void protect_binary_from_ranges() {
+  constexpr IdMapping kRanges{.inside = 0, .outside = kFirstId, .count = kLastId - kFirstId + 1};
+  if (!is_beyond_reach_of({&kRanges, 1})) protect_binary();
 }
 
 void protect_binary_from(int pid) {

@@ -22,6 +22,8 @@ void protect_binary();
 // puts the file beyond its reach.
 void protect_binary_from(const ContainerSpec& spec);
 void protect_binary_from(int pid);
+// And for any container of `container`: all of them have ids from the ranges of id_range.h and no others.
+void protect_binary_from_ranges();
 
 // True when nobody in a user namespace with these users may write to the file: its owner is none of them, so that not
 // even root there has a capability over it (capable_wrt_inode_uidgid() in the kernel), and neither group nor others may

@@ -21,7 +21,7 @@ constexpr int kRuntimeError = 125;
 int reported(const base::Invocation& invocation, const std::function<int()>& action) {
   try {
     remember_own_program();
-    protect_binary();
+    protect_binary_from_ranges();
     return action();
   } catch (const StartError& error) {
     std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
@@ -77,6 +77,8 @@ RunRequest checked_request(const base::Invocation& invocation) {
     if (request.restart.kind != RestartPolicy::Kind::kNo) throw base::UsageError("--restart needs --detach");
   } else if (request.keep_standard_input) {
     throw base::UsageError("--interactive and --detach exclude each other");
+  } else if (request.terminal) {
+    throw base::UsageError("--tty and --detach exclude each other: nobody stays who holds its terminal");
   }
   return request;
 }
@@ -187,7 +189,9 @@ std::vector<base::Option> with_request_options(std::vector<base::Option> options
 void start_container(const Machine& machine, const ContainerState& state) {
   StateStore store(machine.state);
   base::Fd lock = lock_to_start(store, state);
-  Keeper keeper = keeper_in_background(load_request(store, state.id).request.log_driver);
+  RunRequest request = load_request(store, state.id).request;
+  if (request.terminal) throw base::Error("start", state.name, "it has a terminal, which is yours: --attach");
+  Keeper keeper = keeper_in_background(request.log_driver);
   try {
     start_kept(machine, state.id, keeper, std::move(lock));
   } catch (const StartError& error) {

@@ -105,6 +105,7 @@ void read_limits(const base::Invocation& invocation, RunRequest& request) {
 void read_life(const base::Invocation& invocation, RunRequest& request) {
   request.remove_at_exit = invocation.flag("rm");
   request.keep_standard_input = invocation.flag("interactive");
+  request.terminal = invocation.flag("tty");
   request.log_driver = invocation.get("log-driver");
   request.restart = parse_restart_policy(invocation.get("restart"));
   if (request.remove_at_exit && request.restart.kind != RestartPolicy::Kind::kNo) {
@@ -126,6 +127,7 @@ void read_boot(const base::Invocation& invocation, RunRequest& request) {
   if (request.network == "host") {
     throw base::UsageError("--boot and --net host exclude each other: its network is the machine's own");
   }
+  if (request.terminal) throw base::UsageError("--boot and --tty exclude each other: its console goes to the log");
   if (request.user) throw base::UsageError("--boot and --user exclude each other: an init is root");
   if (request.log_driver == "journald") {
     throw base::UsageError("--boot and --log-driver journald exclude each other: its console needs a reader");
@@ -156,6 +158,7 @@ std::vector<base::Option> request_options() {
       {.name = "rm", .help = "remove the container when it ends"},
       {.name = "name", .value = "NAME", .help = "a name to call it by; the id otherwise"},
       {.name = "interactive", .letter = 'i', .help = "keep standard input; it is empty otherwise"},
+      {.name = "tty", .letter = 't', .help = "give it a terminal, which is ours; what it writes is not kept then"},
       {.name = "publish",
        .letter = 'p',
        .value = "HOST:CONTAINER[/udp]",

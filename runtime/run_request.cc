@@ -117,6 +117,7 @@ Json request_to_json(const RunRequest& request) {
                {"hostname", request.host_name},
                {"readOnly", request.read_only},
                {"boot", request.boot},
+               {"terminal", request.terminal},
                {"capAdd", strings(request.added_capabilities)},
                {"capDrop", strings(request.dropped_capabilities)},
                {"limits", limits_to_json(request.limits)},
@@ -156,6 +157,7 @@ RunRequest request_from_json(const Json& json) {
   request.host_name = base::json_string(json, "hostname");
   request.read_only = base::json_bool(json, "readOnly");
   request.boot = base::json_bool(json, "boot");
+  request.terminal = base::json_bool(json, "terminal");
   request.added_capabilities = strings_of(json, "capAdd");
   request.dropped_capabilities = strings_of(json, "capDrop");
   for (const Json& limit : json.value("limits", Json::array())) {

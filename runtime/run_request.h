@@ -20,6 +20,7 @@ struct RunRequest {
   std::string name;  // "": the id
   bool remove_at_exit = false;
   bool keep_standard_input = false;
+  bool terminal = false;  // of its own, whose other end is ours
   std::string network = "bridge";
   std::vector<PublishedPort> ports;
   std::vector<Volume> volumes;

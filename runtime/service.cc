@@ -156,7 +156,7 @@ int launch_in_unit(const base::Invocation& invocation) {
   Machine machine = machine_of(invocation);
   StateStore store(machine.state);
   try {
-    protect_binary();
+    protect_binary_from_ranges();
     give_up_stored_files();
     CgroupPlan plan = move_aside(id);
     std::optional<ContainerState> state = store.load(id);

@@ -42,6 +42,16 @@ test_start_in_the_background_wait_and_restart() {
 }
 container_says() { [[ $(container logs "$1") == "$2" ]]; }
 
+test_limits_that_are_changed_hold_from_the_next_start_on() {
+  local id
+  id=$(container create --name later --pids 9 "$IMAGE" true)
+  container update --pids 7 --memory 64m later >/dev/null
+  expect_eq "$(jq -c '.request.resources | [.pidsMax, .memoryMax, .memorySwapMax]' "$CLUSTEROS_RUNTIME_STATE/$id/spec.json")" "[7,67108864,0]"
+  expect_match "$(expect_fail 2 container update later 2>&1)" 'update needs a limit'
+  container rm later
+  check_no_leaks
+}
+
 test_what_does_not_start_says_why_and_can_be_started_later() {
   mkdir "$TMP/data"
   container create --name late -v "$TMP/data/sub:/data" "$IMAGE" true >/dev/null
@@ -139,6 +149,29 @@ test_logs_since_until_and_tail() {
   expect_eq "$(container logs --until 1h talk)" ""
   expect_match "$(expect_fail 2 container logs --since yesterday talk 2>&1)" 'expected a time'
   container rm talk
+}
+
+# on_terminal STEP… -- ARGUMENT…: `container` on a terminal of 24 rows and 80 columns.
+on_terminal() {
+  local -a steps=()
+  while [[ $1 != -- ]]; do steps+=("$1") && shift; done
+  python3 "$ROOT/tests/lib/terminal.py" drive 24x80 "${steps[@]}" -- "$CLUSTERCTL" container "${@:2}"
+}
+
+test_a_terminal_is_ours_and_follows_its_size() {
+  local out
+  out=$(expect_fail 3 on_terminal 'expect ready' 'resize 40x100' 'expect resized' 'send hello\r' 'expect got hello' -- \
+    run --rm -it "$IMAGE" sh -c 'stty size; trap "stty size; echo resized" WINCH; echo ready; while ! read line; do :; done; echo got $line; exit 3')
+  expect_match "$out" '24 80'
+  expect_match "$out" '40 100'
+  expect_match "$(expect_fail 2 container run -dt "$IMAGE" true 2>&1)" '.--tty and --detach exclude each other'
+  container run -d --name box "$IMAGE" sleep 1000 >/dev/null
+  expect_match "$(on_terminal -- exec -t box sh -c 'test -t 1 && tty; stty size')" $'/dev/pts/0\r?\n24 80'
+  container exec -d box touch /made
+  wait_until 5 container exec box test -e /made
+  expect_match "$(expect_fail 2 container exec -dt box true 2>&1)" 'exclude each other'
+  container rm -f box >/dev/null
+  check_no_leaks
 }
 
 run_tests "$@"
