@@ -96,7 +96,7 @@ std::optional<std::uint64_t> weight_of(ObjectReader& reader) {
 
 void parse_block_devices(ObjectReader block, Resources& result) {
   if (auto weight = weight_of(block)) {
-    result.io_bfq_weight = *weight;
+    result.io_bfq_weight = weight;
     result.io_weight = io_weight_of_blkio(*weight);
   }
   refuse_leaf(block);
@@ -104,7 +104,7 @@ void parse_block_devices(ObjectReader block, Resources& result) {
     BlockDeviceLimit& device = device_in(result.block_devices, reader);
     refuse_leaf(reader);
     if (auto weight = weight_of(reader)) {
-      device.bfq_weight = *weight;
+      device.bfq_weight = weight;
       device.weight = io_weight_of_blkio(*weight);
     }
     reader.done();
