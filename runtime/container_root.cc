@@ -160,7 +160,10 @@ void mask_paths(const ContainerSpec& spec, const base::Fd& root) {
     base::Fd target = find_below(root, path, O_PATH, Links::kFollow);
     if (!target) continue;
     if (!is_directory(target)) {
-      attach(clone_tree_at(null, false), target, path);
+      // Read-only: the device takes what is written all the same, but nobody changes the host's owner and mode of it.
+      base::Fd mask = clone_tree_at(null, false);
+      change_attributes(mask, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false, path);
+      attach(mask, target, path);
       continue;
     }
     if (!empty_used) {

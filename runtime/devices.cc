@@ -15,7 +15,15 @@
 namespace runtime {
 namespace {
 
-constexpr std::array<const char*, 6> kDevices = {"null", "zero", "full", "random", "urandom", "tty"};
+struct StandardDevice {
+  const char* name;
+  std::uint32_t major;
+  std::uint32_t minor;
+};
+
+// Documentation/admin-guide/devices.txt of the kernel.
+constexpr std::array<StandardDevice, 6> kDevices = {
+    {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}};
 
 bool has_own_devices(const ContainerSpec& spec) {
   return std::ranges::any_of(spec.mounts,
@@ -85,15 +93,32 @@ void make_fifo(const base::Fd& root, const DeviceNode& device) {
   base::check(fchmodat(parent.get(), name.c_str(), device.mode, 0), "chmod", device.path);
 }
 
-void make_configured_devices(const ContainerSpec& spec, const base::Fd& root) {
-  base::Fd nodes;
+// In a user namespace the machine's own: its root is nobody there, so that the container cannot change them. Else root
+// of the container is root of the machine, and could: so it gets nodes of its own (an invalid Fd where none can be
+// made).
+base::Fd standard_device(const StandardDevice& device, const base::Fd& nodes) {
+  if (!nodes) return clone_tree_at(host_device(device.name), false);
+  return make_node(nodes, {.path = std::string("/dev/") + device.name,
+                           .type = 'c',
+                           .major = device.major,
+                           .minor = device.minor,
+                           .mode = 0666});
+}
+
+void make_standard_devices(const ContainerSpec& spec, const base::Fd& root, const base::Fd& nodes) {
+  base::Fd directory = find_below(root, "/dev", O_PATH | O_DIRECTORY, Links::kRefuse);
+  for (const StandardDevice& device : kDevices) {
+    std::string path = std::string("/dev/") + device.name;
+    if (!is_configured(spec, path)) attach(standard_device(device, nodes), make_place(root, path), path);
+  }
+  make_links(directory);
+}
+
+void make_configured_devices(const ContainerSpec& spec, const base::Fd& root, const base::Fd& nodes) {
   for (const DeviceNode& device : spec.devices) {
     if (device.type == 'p') {
       make_fifo(root, device);
       continue;
-    }
-    if (!in_user_namespace(spec) && !nodes) {
-      nodes = new_filesystem("tmpfs", {{"mode", "700"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     }
     base::Fd tree = nodes ? make_node(nodes, device) : host_node(device);
     attach(tree, make_place(root, device.path), device.path);
@@ -115,16 +140,14 @@ base::Fd host_device(const char* name) {
 }
 
 void make_devices(const ContainerSpec& spec, const base::Fd& root) {
-  if (has_own_devices(spec)) {
-    base::Fd directory = find_below(root, "/dev", O_PATH | O_DIRECTORY, Links::kRefuse);
-    for (const char* name : kDevices) {
-      std::string path = std::string("/dev/") + name;
-      if (is_configured(spec, path)) continue;
-      attach(clone_tree_at(host_device(name), false), make_place(root, path), path);
-    }
-    make_links(directory);
+  bool own = has_own_devices(spec);
+  if (!own && spec.devices.empty()) return;
+  base::Fd nodes;
+  if (!in_user_namespace(spec)) {
+    nodes = new_filesystem("tmpfs", {{"mode", "700"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   }
-  make_configured_devices(spec, root);
+  if (own) make_standard_devices(spec, root, nodes);
+  make_configured_devices(spec, root, nodes);
 }
 
 }  // namespace runtime

@@ -1,6 +1,6 @@
 #pragma once
-// The nodes of a container's /dev. Where there is a user namespace mknod(2) is not allowed, so the standard ones are
-// the host's own, bound.
+// The nodes of a container's /dev. Where there is a user namespace mknod(2) is not allowed, so they are the host's own,
+// bound. Without one the container's root could change the owner and mode of those, so it gets nodes of its own.
 
 #include "base/fd.h"
 #include "runtime/spec.h"

@@ -232,6 +232,19 @@ test_devices_have_mode_and_owner() {
   refused 'this machine has another one there' '.linux.devices[0].minor = 8'
 }
 
+# Root of a container without a user namespace is root of the machine, and may change the owner and mode of files.
+test_the_machines_devices_cannot_be_changed() {
+  bundle
+  edit '.linux.maskedPaths = ["/proc/keys"]'
+  command_is 'stat -c %d:%i /dev/null /dev/tty; chmod 666 /proc/keys 2>&1'
+  out=$(expect_fail 1 run)
+  expect_match "$out" 'chmod: /proc/keys: Read-only file system'
+  local file
+  for file in null tty; do
+    [[ $out != *"$(stat -c %d:%i "/dev/$file")"* ]] || fail "/dev/$file is the machine's own"
+  done
+}
+
 test_scheduler_io_priority_and_personality() {
   bundle
   edit '.process.scheduler = {"policy": "SCHED_BATCH", "nice": 7} | .process.ioPriority = {"class": "IOPRIO_CLASS_BE", "priority": 6}
