@@ -57,6 +57,13 @@ void become_root_of_namespace(const ContainerSpec& spec) {
   if (spec.die_with_parent) kill_when_parent_dies();
 }
 
+// The root of its mqueue file system belongs to who makes it (mqueue_fill_super() in ipc/mqueue.c): in a user namespace
+// that is to be root of it, and not the nobody that we are before.
+void make_ipc_namespace(const ContainerSpec& spec) {
+  if (!spec.namespaces.ipc || !in_user_namespace(spec)) return;
+  base::check(unshare(CLONE_NEWIPC), "make an ipc namespace");
+}
+
 // After the parent has put us into our cgroup, so that this cgroup is the root of what we see.
 void make_cgroup_namespace(const ContainerSpec& spec) {
   if (spec.namespaces.cgroup) base::check(unshare(CLONE_NEWCGROUP), "make a cgroup namespace");
@@ -119,6 +126,7 @@ void container_main(const ContainerSpec& spec, Channel channel, InitFiles files)
     take_standard_files(files);
     base::Fd root_tree = channel.expect(kTree).fd;
     become_root_of_namespace(spec);
+    make_ipc_namespace(spec);
     base::check(setsid(), "make a session");
     base::Fd root = attach_root(spec, root_tree);
     channel.expect(kGo);

@@ -51,6 +51,8 @@ std::uint64_t new_namespaces(const Namespaces& namespaces) {
   for (const Kind& kind : kKinds) {
     if (kind.own != nullptr && namespaces.*kind.own) flags |= static_cast<std::uint64_t>(kind.flag);
   }
+  if (namespaces.user || !namespaces.user_path.empty())
+    flags &= ~std::uint64_t{CLONE_NEWIPC};  // see make_ipc_namespace()
   return flags;
 }
 

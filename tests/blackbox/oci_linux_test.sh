@@ -245,6 +245,14 @@ test_the_machines_devices_cannot_be_changed() {
   done
 }
 
+# Its file system belongs to who makes the namespace.
+test_message_queues_belong_to_root_of_the_user_namespace() {
+  bundle
+  user_namespace
+  command_is 'stat -c %u:%g /dev/mqueue'
+  expect_eq "$(run)" 0:0
+}
+
 test_scheduler_io_priority_and_personality() {
   bundle
   edit '.process.scheduler = {"policy": "SCHED_BATCH", "nice": 7} | .process.ioPriority = {"class": "IOPRIO_CLASS_BE", "priority": 6}
