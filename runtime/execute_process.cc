@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -91,6 +92,17 @@ std::string value_of(const std::vector<std::string>& environment, std::string_vi
   return "";
 }
 
+// Of entries with the same name the last one holds, also for programs that take the first (getenv(3)).
+std::vector<std::string> last_of_each_name(const std::vector<std::string>& environment) {
+  std::vector<std::string> result;
+  for (auto entry = environment.begin(); entry != environment.end(); ++entry) {
+    std::string name = entry->substr(0, entry->find('=')) + "=";
+    bool again = std::any_of(entry + 1, environment.end(), [&](const std::string& e) { return e.starts_with(name); });
+    if (!again) result.push_back(*entry);
+  }
+  return result;
+}
+
 // Every way that execvp(3) would try.
 std::vector<std::string> candidates_of(const Process& process) {
   const std::string& program = process.arguments.front();
@@ -127,7 +139,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 [[noreturn]] void execute(const Process& process, const ResolvedUser& user, Channel& channel) {
-  std::vector<std::string> environment = process.environment;
+  std::vector<std::string> environment = last_of_each_name(process.environment);
   if (value_of(environment, "HOME").empty()) environment.push_back("HOME=" + user.home);
   std::vector<std::string> candidates = candidates_of(process);
   std::vector<char*> argument_pointers = pointers(process.arguments);

@@ -245,6 +245,14 @@ test_the_machines_devices_cannot_be_changed() {
   done
 }
 
+# As getenv(3) and the shell see it.
+test_the_last_of_two_variables_holds() {
+  bundle
+  edit '.process.env += ["A=1", "AB=x", "A=2"]'
+  edit '.process.args = ["grep", "-z", "^A", "/proc/self/environ"]'
+  expect_eq "$(run | tr '\0' ' ')" "AB=x A=2 "
+}
+
 # Its file system belongs to who makes the namespace.
 test_message_queues_belong_to_root_of_the_user_namespace() {
   bundle
