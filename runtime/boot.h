@@ -29,7 +29,8 @@ void make_machine(ContainerSpec& spec, const std::string& uuid);
 int exit_code_of_machine(int exit_code);
 
 // What its systemd says about itself, asked inside (systemctl is-system-running): "running", "degraded", "starting",
-// "stopping", …; "unknown" when there is no answer in 3 s. `filter`: that of the container. REQUIRES: protect_binary_from_ranges().
+// "stopping", …; "unknown" when there is no answer in 3 s. `filter`: that of the container. REQUIRES:
+// protect_binary_from_ranges().
 std::string ask_machine(const ContainerState& state, const BpfProgram& filter);
 
 }  // namespace runtime

@@ -174,7 +174,8 @@ void limit_running(const base::Invocation& invocation, const ContainerState& sta
 // Written down once it holds, so that the next start has the same limits.
 int update(const base::Invocation& invocation) {
   StateStore store = store_of(invocation);
-  if (std::ranges::none_of(resource_options(), [&](const base::Option& option) { return invocation.given(option.name); })) {
+  if (std::ranges::none_of(resource_options(),
+                           [&](const base::Option& option) { return invocation.given(option.name); })) {
     throw base::UsageError("update needs a limit, as --memory 64m");
   }
   for (const std::string& name : invocation.arguments) {

@@ -38,7 +38,8 @@ int exec(const base::Invocation& invocation) {
     bool detach = invocation.flag("detach");
     process.terminal = invocation.flag("tty");
     if (detach && (process.terminal || invocation.flag("interactive"))) {
-      throw base::UsageError("--detach and --tty or --interactive exclude each other: nobody stays who reads and writes");
+      throw base::UsageError(
+          "--detach and --tty or --interactive exclude each other: nobody stays who reads and writes");
     }
     take_size_of_ours(process);
     // A terminal that only shows is one whose reader has come to the end.

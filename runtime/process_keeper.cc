@@ -40,8 +40,7 @@ int look_after(Launched& launched, const ContainerState& state, OutputPipes& pip
                const Attachment& attachment) {
   if (state.machine) {
     pipes = console_pipes(std::move(launched.terminal));
-    return exit_code_of_machine(
-        supervise(launched, pipes, log, attachment.output, signal_by_name(state.stop_signal)));
+    return exit_code_of_machine(supervise(launched, pipes, log, attachment.output, signal_by_name(state.stop_signal)));
   }
   if (!launched.terminal) return supervise(launched, pipes, log, attachment.output);
   if (!attachment.input) {
