@@ -31,6 +31,8 @@ GROUP = 8
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
 # Flags that clang does not know, or that name the other compiler's precompiled headers.
 DROP_ALONE = re.compile(r"^(-c|-Winvalid-pch|-fno-sanitize-recover=.*|-fmodule.*|-fdeps-.*|-fpch-.*|-fsanitize=.*|-fmax-.*|-g\d?|-O\w?)$")
+# GCC's name, clang's name.
+RENAMED = {"-fconstexpr-ops-limit=": "-fconstexpr-steps="}
 DROP_WITH_VALUE = {"-o", "-include", "-MF", "-MT", "-MQ"}
 
 
@@ -46,6 +48,8 @@ def flags_of(entry):
         if word in DROP_WITH_VALUE:
             words.pop(0)
         elif not DROP_ALONE.match(word) and word != entry["file"]:
+            for theirs, ours in RENAMED.items():
+                word = word.replace(theirs, ours)
             flags.append(word)
     return flags
 
