@@ -59,7 +59,7 @@ std::string random_uuid() {
   std::string hex = base::system_random().hex_string(16);
   hex[12] = '4';
   hex[16] = "89ab"[hex[16] % 4];
-  for (std::size_t at : {20, 16, 12, 8}) hex.insert(at, "-");
+  for (std::size_t at : {20u, 16u, 12u, 8u}) hex.insert(at, "-");
   return hex;
 }
 

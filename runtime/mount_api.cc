@@ -72,7 +72,8 @@ void change_attributes(const base::Fd& tree, std::uint64_t set, std::uint64_t cl
 }
 
 void change_propagation(const base::Fd& tree, std::uint64_t propagation, const std::string& what) {
-  mount_attr attributes = {.attr_set = 0, .attr_clr = 0, .propagation = propagation & ~MS_REC, .userns_fd = 0};
+  mount_attr attributes = {
+      .attr_set = 0, .attr_clr = 0, .propagation = propagation & ~static_cast<std::uint64_t>(MS_REC), .userns_fd = 0};
   unsigned flags = AT_EMPTY_PATH | (propagation & MS_REC ? AT_RECURSIVE : 0u);
   base::check(mount_setattr(tree.get(), "", flags, &attributes, sizeof attributes), "change propagation of", what);
 }

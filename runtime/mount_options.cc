@@ -69,7 +69,7 @@ bool apply_attribute(Mount& mount, std::string_view option) {
   std::uint64_t& cleared = recursive ? mount.recursive_cleared : mount.cleared;
   set = (set & ~found->clear) | found->set;
   // The kernel wants all of MOUNT_ATTR__ATIME cleared when one of its values is set.
-  cleared = (cleared & ~(found->set & ~MOUNT_ATTR__ATIME)) | found->clear;
+  cleared = (cleared & ~(found->set & ~std::uint64_t{MOUNT_ATTR__ATIME})) | found->clear;
   return true;
 }
 

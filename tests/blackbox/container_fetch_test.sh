@@ -243,7 +243,8 @@ test_a_damaged_part_is_fetched_anew() {
   local victim=$PID part
   wait_until 20 parts_have_bytes
   stop_daemon "$victim" KILL
-  for part in "$TMP/store/tmp"/blob-*.part; do flip_byte "$part" 100; done
+  # The other layer may not have begun.
+  while IFS= read -r part; do flip_byte "$part" 100; done < <(find "$TMP/store/tmp" -name 'blob-*.part' -size +1k)
   container fetch "$REGISTRY/test/app"
   cmp "$TMP/data/random" "$(layers_of "$REGISTRY/test/app:latest" | tail -n 1)/data/random"
 }
