@@ -54,6 +54,13 @@ Capabilities capabilities_of(const base::Json& json, const char* member) {
   return set;
 }
 
+// A number beyond 64 bits is a double, which cannot be made whole.
+template <typename T>
+T whole_number(const base::Json& json) {
+  if (!json.is_number_integer()) throw base::Error("read", "process", "expected a whole number of at most 64 bits");
+  return json.get<T>();
+}
+
 Process process_from_json(const base::Json& json) {
   Process process;
   process.environment = texts_of(json, "env");
@@ -68,11 +75,11 @@ Process process_from_json(const base::Json& json) {
     process.oom_score_adjustment = score->get<int>();
   }
   for (const base::Json& group : json.value("additionalGroups", base::Json::array())) {
-    process.additional_groups.push_back(group.get<std::uint32_t>());
+    process.additional_groups.push_back(whole_number<std::uint32_t>(group));
   }
   for (const base::Json& limit : json.value("limits", base::Json::array())) {
-    process.limits.push_back(
-        {.resource = limit.at(0).get<int>(), .limit = {limit.at(1).get<rlim_t>(), limit.at(2).get<rlim_t>()}});
+    process.limits.push_back({.resource = whole_number<int>(limit.at(0)),
+                              .limit = {whole_number<rlim_t>(limit.at(1)), whole_number<rlim_t>(limit.at(2))}});
   }
   const base::Json& sets = json.at("capabilities");
   process.capabilities = {.bounding = capabilities_of(sets, "bounding"),
