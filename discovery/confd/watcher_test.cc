@@ -4,7 +4,10 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
+
 #include "base/clock.h"
+#include "base/error.h"
 #include "kv/client/memory_client.h"
 
 using namespace discovery::confd;
@@ -26,14 +29,13 @@ struct Fixture {
   bool changed(const std::string& key) { return changes.take(kLong, kQuiet).contains(key); }
 };
 
-// A store whose first watch finds its history gone.
-class Forgetful : public kv::Client {
+// Passes everything on to the real client; the tests put something between at a watch.
+class Forwarding : public kv::Client {
  public:
-  explicit Forgetful(std::unique_ptr<kv::Client> real) : real_(std::move(real)) {}
+  explicit Forwarding(std::unique_ptr<kv::Client> real) : real_(std::move(real)) {}
 
   void watch(const std::string& key, std::uint64_t from,
              const std::function<bool(const kv::Event&)>& on_event) override {
-    if (!std::exchange(forgot_, true)) throw kv::Compacted{from + 1000};
     real_->watch(key, from, on_event);
   }
   std::optional<kv::Node> get(const std::string& key) override { return real_->get(key); }
@@ -51,7 +53,50 @@ class Forgetful : public kv::Client {
 
  private:
   std::unique_ptr<kv::Client> real_;
+};
+
+// A store whose first watch finds its history gone.
+class Forgetful : public Forwarding {
+ public:
+  using Forwarding::Forwarding;
+
+  void watch(const std::string& key, std::uint64_t from,
+             const std::function<bool(const kv::Event&)>& on_event) override {
+    if (!std::exchange(forgot_, true)) throw kv::Compacted{from + 1000};
+    Forwarding::watch(key, from, on_event);
+  }
+
+ private:
   bool forgot_ = false;
+};
+
+// A store that says when a watch or a listing has found it away.
+class Noticing : public Forwarding {
+  // Before its callers, which need its type.
+  auto noticing(const auto& call) {
+    try {
+      return call();
+    } catch (const base::Error&) {
+      if (!std::exchange(told_, true)) noticed_.set_value();
+      throw;
+    }
+  }
+
+ public:
+  Noticing(std::unique_ptr<kv::Client> real, std::promise<void> noticed)
+      : Forwarding(std::move(real)), noticed_(std::move(noticed)) {}
+
+  void watch(const std::string& key, std::uint64_t from,
+             const std::function<bool(const kv::Event&)>& on_event) override {
+    noticing([&] { Forwarding::watch(key, from, on_event); });
+  }
+  kv::Listing list(const std::string& key) override {
+    return noticing([&] { return Forwarding::list(key); });
+  }
+
+ private:
+  std::promise<void> noticed_;
+  bool told_ = false;
 };
 
 Resource with_keys(const std::string& prefix, std::vector<std::string> keys) {
@@ -106,17 +151,15 @@ TEST_CASE("a watcher tells of the start and of every change below its key") {
 
 TEST_CASE("a store that was away is read anew") {
   Fixture f;
-  const auto watcher = f.watch("/app");
+  std::promise<void> promise;
+  std::future<void> noticed = promise.get_future();
+  const Watcher watcher(std::make_unique<Noticing>(f.store.client(), std::move(promise)), "/app", f.changes,
+                        std::chrono::milliseconds(5));
   CHECK(f.changed("/app"));
-  const auto deadline = std::chrono::steady_clock::now() + kLong;
-  bool told = false;
-  while (!told && std::chrono::steady_clock::now() < deadline) {
-    f.store.set_down(true);  // until the watch has noticed
-    std::this_thread::yield();
-    f.store.set_down(false);
-    told = f.changes.take(std::chrono::milliseconds(10), kQuiet).contains("/app");
-  }
-  CHECK(told);
+  f.store.set_down(true);
+  REQUIRE(noticed.wait_for(kLong) == std::future_status::ready);
+  f.store.set_down(false);
+  CHECK(f.changed("/app"));
   f.client->put("/app/a", "2");
   CHECK(f.changed("/app"));
 }
