@@ -2,6 +2,7 @@
 
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -72,16 +73,44 @@ base::Fd host_node(const DeviceNode& device) {
   return clone_tree_at(node, false);
 }
 
-// Nodes that no path leads to, on a file system without "nodev"; they are bound to their places, so that all of the
-// container's own file systems can have it.
-base::Fd make_node(const base::Fd& nodes, const DeviceNode& device) {
-  std::string name = std::to_string(device.major) + ":" + std::to_string(device.minor);
-  (void)unlinkat(nodes.get(), name.c_str(), 0);
-  base::check(mknodat(nodes.get(), name.c_str(), kind_of(device) | 0600, makedev(device.major, device.minor)),
+void create_node(const base::Fd& directory, const std::string& name, const DeviceNode& device) {
+  base::check(mknodat(directory.get(), name.c_str(), kind_of(device) | 0600, makedev(device.major, device.minor)),
               "make a node", device.path);
-  base::check(fchownat(nodes.get(), name.c_str(), device.uid, device.gid, AT_SYMLINK_NOFOLLOW), "chown", device.path);
-  base::check(fchmodat(nodes.get(), name.c_str(), device.mode, 0), "chmod", device.path);
-  return clone_tree_at(base::open_at(nodes, name, O_PATH | O_NOFOLLOW), false);
+  base::check(fchownat(directory.get(), name.c_str(), device.uid, device.gid, AT_SYMLINK_NOFOLLOW), "chown",
+              device.path);
+  base::check(fchmodat(directory.get(), name.c_str(), device.mode, 0), "chmod", device.path);
+}
+
+// Makes the node where it belongs; false when it has to be bound there: the place is not on the container's own /dev,
+// its file system has "nodev", or something is there.
+bool create_in_place(const ContainerSpec& spec, const base::Fd& root, const DeviceNode& device) {
+  if (!has_own_devices(spec) || !device.path.starts_with("/dev/")) return false;
+  std::size_t slash = device.path.rfind('/');
+  base::Fd parent = make_below(root, device.path.substr(0, slash), true, Links::kRefuse);
+  struct statvfs file_system = {};
+  base::check(fstatvfs(parent.get(), &file_system), "stat", device.path);
+  std::string name = device.path.substr(slash + 1);
+  if ((file_system.f_flag & ST_NODEV) != 0) return false;
+  if (faccessat(parent.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return false;
+  create_node(parent, name, device);
+  return true;
+}
+
+// The nodes are made on a file system without "nodev" and bound to their places. It is attached for the while, over
+// the root that our descriptor leads below: a tree that was never attached cannot be cloned before Linux 6.15.
+void bind_nodes(const base::Fd& root, const std::vector<DeviceNode>& devices) {
+  base::Fd nodes = new_filesystem("tmpfs", {{"mode", "700"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  attach(nodes, root, "the devices");
+  std::vector<base::Fd> trees;
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    std::string name = std::to_string(i);
+    create_node(nodes, name, devices[i]);
+    trees.push_back(clone_tree_at(base::open_at(nodes, name, O_PATH | O_NOFOLLOW), false));
+  }
+  detach(nodes, "the devices");
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    attach(trees[i], make_place(root, devices[i].path), devices[i].path);
+  }
 }
 
 void make_fifo(const base::Fd& root, const DeviceNode& device) {
@@ -93,35 +122,38 @@ void make_fifo(const base::Fd& root, const DeviceNode& device) {
   base::check(fchmodat(parent.get(), name.c_str(), device.mode, 0), "chmod", device.path);
 }
 
-// In a user namespace the machine's own: its root is nobody there, so that the container cannot change them. Else root
-// of the container is root of the machine, and could: so it gets nodes of its own (an invalid Fd where none can be
-// made).
-base::Fd standard_device(const StandardDevice& device, const base::Fd& nodes) {
-  if (!nodes) return clone_tree_at(host_device(device.name), false);
-  return make_node(nodes, {.path = std::string("/dev/") + device.name,
-                           .type = 'c',
-                           .major = device.major,
-                           .minor = device.minor,
-                           .mode = 0666});
-}
-
-void make_standard_devices(const ContainerSpec& spec, const base::Fd& root, const base::Fd& nodes) {
-  base::Fd directory = find_below(root, "/dev", O_PATH | O_DIRECTORY, Links::kRefuse);
+// The standard devices that linux.devices does not describe.
+std::vector<DeviceNode> standard_devices(const ContainerSpec& spec) {
+  std::vector<DeviceNode> devices;
   for (const StandardDevice& device : kDevices) {
     std::string path = std::string("/dev/") + device.name;
-    if (!is_configured(spec, path)) attach(standard_device(device, nodes), make_place(root, path), path);
+    if (is_configured(spec, path)) continue;
+    devices.push_back({.path = path, .type = 'c', .major = device.major, .minor = device.minor, .mode = 0666});
   }
-  make_links(directory);
+  return devices;
 }
 
-void make_configured_devices(const ContainerSpec& spec, const base::Fd& root, const base::Fd& nodes) {
-  for (const DeviceNode& device : spec.devices) {
+// Root of the container is root of the machine, and could change the machine's own nodes: it gets its own.
+void make_own_devices(const ContainerSpec& spec, const base::Fd& root, const std::vector<DeviceNode>& devices) {
+  std::vector<DeviceNode> to_bind;
+  for (const DeviceNode& device : devices) {
     if (device.type == 'p') {
       make_fifo(root, device);
-      continue;
+    } else if (!create_in_place(spec, root, device)) {
+      to_bind.push_back(device);
     }
-    base::Fd tree = nodes ? make_node(nodes, device) : host_node(device);
-    attach(tree, make_place(root, device.path), device.path);
+  }
+  if (!to_bind.empty()) bind_nodes(root, to_bind);
+}
+
+// In a user namespace the machine's own: its root is nobody there, so that the container cannot change them.
+void bind_host_devices(const base::Fd& root, const std::vector<DeviceNode>& devices) {
+  for (const DeviceNode& device : devices) {
+    if (device.type == 'p') {
+      make_fifo(root, device);
+    } else {
+      attach(host_node(device), make_place(root, device.path), device.path);
+    }
   }
 }
 
@@ -141,13 +173,15 @@ base::Fd host_device(const char* name) {
 
 void make_devices(const ContainerSpec& spec, const base::Fd& root) {
   bool own = has_own_devices(spec);
-  if (!own && spec.devices.empty()) return;
-  base::Fd nodes;
-  if (!in_user_namespace(spec)) {
-    nodes = new_filesystem("tmpfs", {{"mode", "700"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  std::vector<DeviceNode> devices = own ? standard_devices(spec) : std::vector<DeviceNode>{};
+  devices.insert(devices.end(), spec.devices.begin(), spec.devices.end());
+  if (devices.empty()) return;
+  if (in_user_namespace(spec)) {
+    bind_host_devices(root, devices);
+  } else {
+    make_own_devices(spec, root, devices);
   }
-  if (own) make_standard_devices(spec, root, nodes);
-  make_configured_devices(spec, root, nodes);
+  if (own) make_links(find_below(root, "/dev", O_PATH | O_DIRECTORY, Links::kRefuse));
 }
 
 }  // namespace runtime

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <format>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -90,6 +91,10 @@ void map_ids(const base::Fd& tree, const base::Fd& user_namespace, bool recursiv
 void attach(const base::Fd& tree, const base::Fd& target, const std::string& what) {
   base::check(move_mount(tree.get(), "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
               "mount on", what);
+}
+
+void detach(const base::Fd& tree, const std::string& what) {
+  base::check(umount2(std::format("/proc/self/fd/{}", tree.get()).c_str(), MNT_DETACH), "unmount", what);
 }
 
 base::Fd find_below(const base::Fd& root, const std::string& path, int flags, Links links) {

@@ -38,6 +38,9 @@ void map_ids(const base::Fd& tree, const base::Fd& user_namespace, bool recursiv
 // Mounts a detached tree on an open file or directory (O_PATH is enough).
 void attach(const base::Fd& tree, const base::Fd& target, const std::string& what);
 
+// Takes an attached mount away (MNT_DETACH); `tree` and clones of it stay usable. REQUIRES: /proc is mounted.
+void detach(const base::Fd& tree, const std::string& what);
+
 // openat2(2) that stays below `root`: symbolic links are followed inside of it (or refused), magic links never.
 // Returns an invalid Fd when there is nothing there.
 enum class Links { kFollow, kRefuse };

@@ -232,6 +232,15 @@ test_devices_have_mode_and_owner() {
   refused 'this machine has another one there' '.linux.devices[0].minor = 8'
 }
 
+test_devices_are_bound_where_they_cannot_be_made() {
+  bundle
+  edit '.linux.devices = [{"path": "/elsewhere/zero", "type": "c", "major": 1, "minor": 5}] | del(.linux.resources)
+    | .root.readonly = false | .mounts |= map(if .destination == "/dev" then .options += ["nodev"] else . end)'
+  command_is 'stat -c %t:%T /dev/null /elsewhere/zero; echo >/dev/null; head -c 2 /elsewhere/zero | wc -c; grep -c "/dev/\(null\|tty\) " /proc/self/mountinfo'
+  expect_eq "$(run)" $'1:3\n1:5\n2\n2'
+  [[ ! -s $TMP/bundle/rootfs/elsewhere/zero ]] || fail "a node is in the bundle's directory"
+}
+
 # Root of a container without a user namespace is root of the machine, and may change the owner and mode of files.
 test_the_machines_devices_cannot_be_changed() {
   bundle

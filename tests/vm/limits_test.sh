@@ -154,8 +154,9 @@ oci-runtime events --interval 1h oom >/events & events=\$!
 until ls -l /proc/\$events/fd | grep -q inotify; do sleep 0.1; done
 touch /bundle/rootfs/go; wait \$events; cat /events; oci-runtime delete -f oom
 cat >/bundle/config.json <<'J'
-$(limited '{"devices": [{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "rm"}]}' 'id -u; mknod /k c 1 11; dd if=/k bs=1 count=0 && echo may read; echo x >/k; mknod /m c 1 1; dd if=/m bs=1 count=1; mknod /z c 1 5; dd if=/z bs=1 count=2 | wc -c')
+$(limited '{"devices": [{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "rm"}]}' 'id -u; mknod /k c 1 11; dd if=/k bs=1 count=0 && echo may read; echo x >/k; mknod /m c 1 1; dd if=/m bs=1 count=1; mknod /z c 1 5; dd if=/z bs=1 count=2 | wc -c; stat -c bound:%F /zero')
 J
+sed -i 's|\"linux\":{|\"linux\":{\"devices\":[{\"path\":\"/zero\",\"type\":\"c\",\"major\":1,\"minor\":5}],|' /bundle/config.json
 sed -i 's/\"CAP_MKNOD\"/\"CAP_MKNOD\", \"CAP_SYS_RAWIO\", \"CAP_SYSLOG\"/g' /bundle/config.json
 oci-runtime run -b /bundle devices 2>&1; echo \"devices: \$?\"
 echo end")
@@ -164,6 +165,7 @@ echo end")
   expect_match "$out" 'high: 0'
   expect_match "$out" '"type":"oom","id":"oom"'
   expect_match "$out" 'may read'
+  expect_match "$out" 'bound:character special file'
   expect_match "$out" "can't create /k: Operation not permitted"
   expect_match "$out" "/m': Operation not permitted"
   expect_match "$out" 'devices: 0'
