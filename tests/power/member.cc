@@ -173,13 +173,17 @@ void Member::kill() {
   pid_ = 0;
 }
 
-void Member::stop() {
+bool Member::stop() {
   ::kill(pid_, SIGTERM);
   if (!ends_within(std::chrono::seconds(10))) throw Violation("SIGTERM does not end it; its log:\n" + log());
   int status = 0;
   base::check(::waitpid(pid_, &status, 0), "wait");
   pid_ = 0;
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw Violation("SIGTERM ended it badly; its log:\n" + log());
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && undo_log_.cut_by_plan()) return false;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    throw Violation(std::format("SIGTERM ended it badly (status {:#x}); its log:\n{}", status, log()));
+  }
+  return true;
 }
 
 Taken Member::cut_power(base::Random& random) {

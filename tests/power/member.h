@@ -37,7 +37,8 @@ class Member {
   // Waits for that, but not longer. It stays to be seen by has_ended().
   bool ends_within(std::chrono::milliseconds time) const;
   void kill();  // and waits
-  void stop();  // SIGTERM; throws Violation when it does not end well within ten seconds
+  // SIGTERM. False: the plan of its end came first. Throws Violation when it does not end well within ten seconds.
+  bool stop();
   // After the end of a life: the power was gone with it. Where it is not called, the next life finds all that this one
   // has written, and a later cut may still take it back.
   Taken cut_power(base::Random& random);

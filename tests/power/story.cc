@@ -239,7 +239,7 @@ void Story::tell_one() {
     }
     member.start({}, options_.lies);
     if (!comes_up(member, kPatience) || !is_as_written(member)) throw Violation("it was killed by somebody else");
-    member.stop();
+    if (!member.stop()) throw Violation("it had no plan to end by");
     member.start({}, options_.lies);
     if (!comes_up(member, kPatience) || !is_as_written(member)) throw Violation("it was killed by somebody else");
     counts_.acknowledged += ledger_->acknowledged();
@@ -334,7 +334,9 @@ void Story::tell_three() {
       load_->run_for(upto(100));
       compare_all();
     }
-    for (const auto& member : members_) member->stop();
+    for (const auto& member : members_) {
+      if (!member->stop()) cut(*member);
+    }
     start_three(false);
     compare_all();
     counts_.acknowledged += ledger_->acknowledged();
