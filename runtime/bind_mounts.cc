@@ -39,7 +39,9 @@ BindSource open_source(const Mount& mount) {
   return source;
 }
 
-void map_owners(const Mount& mount, const base::Fd& tree, const base::Fd& user_namespace) {
+}  // namespace
+
+void map_bind_owners(const Mount& mount, const base::Fd& tree, const base::Fd& user_namespace) {
   if (mount.id_map && !mount.id_map->uids.empty()) {
     base::Fd own_map = make_user_namespace(mount.id_map->uids, mount.id_map->gids);
     map_ids(tree, own_map, mount.id_map->recursive, mount.source);
@@ -49,8 +51,6 @@ void map_owners(const Mount& mount, const base::Fd& tree, const base::Fd& user_n
     map_ids(tree, user_namespace, mount.recursive, mount.source);
   }
 }
-
-}  // namespace
 
 std::vector<BindSource> open_bind_sources(const ContainerSpec& spec) {
   std::vector<BindSource> sources;
@@ -66,7 +66,7 @@ void send_binds(const ContainerSpec& spec, const std::vector<BindSource>& source
   for (const Mount& mount : spec.mounts) {
     if (mount.type != "bind" || mount.remount) continue;
     const BindSource& source = sources.at(next++);
-    if (source.tree) map_owners(mount, source.tree, user_namespace);
+    if (source.tree) map_bind_owners(mount, source.tree, user_namespace);
     channel.send(kTree, 0, source.link, source.tree ? &source.tree : nullptr);
   }
 }

@@ -21,6 +21,9 @@ struct BindSource {
 // so that "rshared" means the host. Throws base::Error.
 std::vector<BindSource> open_bind_sources(const ContainerSpec& spec);
 
+// Id-maps a bind's tree where that is asked for. `user_namespace`: the container's, may be invalid.
+void map_bind_owners(const Mount& mount, const base::Fd& tree, const base::Fd& user_namespace);
+
 // Id-maps them where that is asked for, and sends them. `user_namespace`: the container's, may be invalid.
 void send_binds(const ContainerSpec& spec, const std::vector<BindSource>& sources, const base::Fd& user_namespace,
                 Channel& channel);

@@ -1,6 +1,7 @@
 #include "runtime/container_commands.h"
 
 #include "runtime/container_resources_commands.h"
+#include "runtime/copy_command.h"
 #include "runtime/exec_command.h"
 #include "runtime/list_commands.h"
 #include "runtime/logs_command.h"
@@ -35,7 +36,7 @@ std::vector<base::Command> container_commands() {
   std::vector<base::Command> commands = run_commands();
   for (const std::vector<base::Command>& some : {stop_commands(),
                                                  list_commands(),
-                                                 {logs_command(), exec_command()},
+                                                 {logs_command(), exec_command(), copy_command()},
                                                  container_resources_commands(),
                                                  unit_commands()}) {
     commands.insert(commands.end(), some.begin(), some.end());

@@ -1,0 +1,61 @@
+#pragma once
+// Makes files below a directory whose contents somebody else may be changing: each name's parent is found again with
+// openat2(2), and nothing is ever opened through a link at the name itself.
+
+#include <archive.h>
+#include <time.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "runtime/mount_api.h"
+
+namespace runtime {
+
+struct FileAttributes {
+  std::uint32_t mode = 0;  // permission bits
+  std::int64_t uid = 0, gid = 0;
+  timespec modified = {};
+};
+
+class TreeWriter {
+ public:
+  using Path = std::vector<std::string>;  // components, none of them "." or ".."
+
+  // Everything goes below `prefix` in `root`, both of which must live as long. `links`: those on the way.
+  TreeWriter(const base::Fd& root, std::string prefix, Links links, bool keep_owners)
+      : root_(root), prefix_(std::move(prefix)), links_(links), keep_owners_(keep_owners) {}
+
+  // The data are those of `reader`'s entry. `in_place`: when valid, the open file that gets them (O_PATH is enough).
+  void make_file(const Path& path, const FileAttributes& attributes, const base::Fd& in_place, archive* reader);
+  void make_directory(const Path& path, const FileAttributes& attributes);
+  void make_symlink(const Path& path, const std::string& target, const FileAttributes& attributes);
+  void make_hard_link(const Path& path, const Path& target);
+  void make_fifo(const Path& path, const FileAttributes& attributes);
+
+  // Gives the directories that were made their attributes, which the files in them would have changed.
+  void finish();
+
+ private:
+  std::string full(const Path& path, std::size_t length) const;
+  const base::Fd& parent_of(const Path& path);
+  void put(const base::Fd& parent, const std::string& temporary, const Path& path);
+  void set_attributes(const base::Fd& node, const FileAttributes& attributes, const std::string& what) const;
+
+  struct Made {
+    Path path;
+    FileAttributes attributes;
+  };
+
+  const base::Fd& root_;
+  std::string prefix_;
+  Links links_;
+  bool keep_owners_;
+  std::string parent_path_;  // of parent_
+  base::Fd parent_;
+  std::vector<Made> directories_;
+};
+
+}  // namespace runtime
