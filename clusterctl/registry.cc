@@ -18,16 +18,19 @@ const base::Applet& front() {
 }
 
 std::span<const base::AppletTable> tables() {
-  static constexpr std::array<base::AppletTable, 6> kTables = {
-      runtime::applets, kv::applets, sched::applets, discovery::applets, updater::applets, bootstrap::applets};
+  // Those before the one that is called are made too: first what starts most often.
+  static constexpr std::array<base::AppletTable, 7> kTables = {
+      runtime::oci_applets, runtime::container_applets, kv::applets,       sched::applets,
+      discovery::applets,   updater::applets,           bootstrap::applets};
   return kTables;
 }
 
 const std::vector<const base::Applet*>& all_applets() {
   static const std::vector<const base::Applet*> all = [] {
     std::vector<const base::Applet*> result;
-    for (std::span<const base::Applet> room : {applets(), kv::applets(), runtime::applets(), sched::applets(),
-                                               discovery::applets(), updater::applets(), bootstrap::applets()}) {
+    for (std::span<const base::Applet> room :
+         {applets(), kv::applets(), runtime::container_applets(), runtime::oci_applets(), sched::applets(),
+          discovery::applets(), updater::applets(), bootstrap::applets()}) {
       for (const base::Applet& applet : room) result.push_back(&applet);
     }
     return result;

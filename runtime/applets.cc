@@ -19,7 +19,7 @@ std::vector<base::Command> all_commands() {
 
 }  // namespace
 
-std::span<const base::Applet> applets() {
+std::span<const base::Applet> container_applets() {
   static const std::vector<base::Applet> list = {
       {.name = "container",
        .summary = "fetch applications as images and run them, isolated and limited",
@@ -27,9 +27,12 @@ std::span<const base::Applet> applets() {
                       "range of user ids of its own, and what the kernel allows is narrowed by capabilities and a "
                       "system call filter.",
        .options = container_options(),
-       .commands = all_commands()},
-      oci_applet(),
-  };
+       .commands = all_commands()}};
+  return list;
+}
+
+std::span<const base::Applet> oci_applets() {
+  static const std::vector<base::Applet> list = {oci_applet()};
   return list;
 }
 

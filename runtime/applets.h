@@ -1,5 +1,5 @@
 #pragma once
-// The applets of this room, for the front door.
+// The applets of this room, for the front door; in two tables, since only the one that was called is made.
 
 #include <span>
 
@@ -7,6 +7,7 @@
 
 namespace runtime {
 
-std::span<const base::Applet> applets();
+std::span<const base::Applet> container_applets();
+std::span<const base::Applet> oci_applets();
 
 }  // namespace runtime
