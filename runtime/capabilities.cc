@@ -93,10 +93,11 @@ CapabilitySets default_capabilities() {
 
 void limit_bounding_set(Capabilities bounding) {
   for (int number = 0; number < 64; number++) {
-    int held = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
-    if (held < 0) break;  // past the last one that this kernel knows
-    if (held == 0 || (bounding & bit(number))) continue;
-    base::check(prctl(PR_CAPBSET_DROP, number, 0, 0, 0), "drop capability", std::to_string(number));
+    if (bounding & bit(number)) continue;
+    if (prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == 0) continue;
+    if (errno == EINVAL) break;  // past the last one that this kernel knows
+    if (errno == EPERM && prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 0) continue;
+    base::throw_errno("drop capability", std::to_string(number));
   }
 }
 

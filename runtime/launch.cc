@@ -233,16 +233,21 @@ int wait_for_exit(int pid) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-std::uint64_t process_start_time(int pid) {
+std::optional<ProcessStat> process_stat(int pid) {
   std::optional<std::string> text = base::read_file_if_exists("/proc/" + std::to_string(pid) + "/stat");
-  if (!text) return 0;
+  if (!text) return std::nullopt;
   // The second field is the name in parentheses, which may hold anything.
   std::size_t end = text->rfind(')');
-  if (end == std::string::npos) return 0;
+  if (end == std::string::npos) return std::nullopt;
   std::vector<std::string> fields = base::split_words(text->substr(end + 1));
   constexpr std::size_t kStartTime = 22 - 3;
-  if (fields.size() <= kStartTime) return 0;
-  return base::parse_unsigned(fields[kStartTime]).value_or(0);
+  if (fields.size() <= kStartTime) return std::nullopt;
+  return ProcessStat{.state = fields[0][0], .start_time = base::parse_unsigned(fields[kStartTime]).value_or(0)};
+}
+
+std::uint64_t process_start_time(int pid) {
+  std::optional<ProcessStat> stat = process_stat(pid);
+  return stat ? stat->start_time : 0;
 }
 
 }  // namespace runtime

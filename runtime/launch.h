@@ -7,6 +7,7 @@
 // own.
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -68,7 +69,16 @@ void wait_until_running(Launched& launched, const std::function<void()>& run_hoo
 // waitpid(2): the application's exit code, 128 + n for signal n.
 int wait_for_exit(int pid);
 
-// Time at which the process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 when it is gone.
+// Of /proc/PID/stat (proc_pid_stat(5)).
+struct ProcessStat {
+  char state = 'X';              // R, S, D, …; Z and X: it has ended
+  std::uint64_t start_time = 0;  // in clock ticks since boot
+};
+
+// Nothing when there is no such process.
+std::optional<ProcessStat> process_stat(int pid);
+
+// 0 when there is no such process.
 std::uint64_t process_start_time(int pid);
 
 }  // namespace runtime

@@ -4,12 +4,15 @@
 #include "runtime/netlink.h"
 
 namespace runtime {
+namespace {
+
+constexpr int kLoopbackIndex = 1;  // LOOPBACK_IFINDEX of the kernel, in every network namespace
+
+}  // namespace
 
 void configure_inside(const NetworkInterface& network) {
   LinkTable links;
-  std::optional<int> loopback = links.index("lo");
-  if (!loopback) throw base::Error("set up the network", "lo", "no such interface");
-  links.set_up(*loopback);
+  links.set_up(kLoopbackIndex);
   if (network.address.empty()) return;
   std::optional<int> interface = links.index(kContainerInterface);
   if (!interface) throw base::Error("set up the network", kContainerInterface, "no such interface");

@@ -24,6 +24,7 @@ struct CreateOptions {
   bool new_keyring = true;
   bool systemd_cgroup = false;
   bool foreground = false;  // the caller looks after the terminal itself
+  bool start = false;       // it may be started at once; whether it was says the state that it has then
 };
 
 Status status_of(const ContainerState& state);

@@ -50,7 +50,7 @@ std::string absolute_path(const base::Invocation& invocation, std::string_view o
 }
 
 StateStore store_of(const base::Invocation& invocation) {
-  return StateStore(absolute_path(invocation, "root"));
+  return StateStore(absolute_path(invocation, "root"), StateStore::Names::kAreIds);
 }
 
 std::vector<base::Option> create_options() {
@@ -96,11 +96,12 @@ int run_command_of_oci(const base::Invocation& invocation) {
   CreateOptions options = options_of(invocation);
   bool detach = invocation.flag("detach");
   options.foreground = !detach && options.console_socket.empty();
+  options.start = true;
   hold_signals();
   Launched launched = create_container(store, invocation.arguments.front(), options, state);
   std::optional<NotifyProxy> proxy;
   try {
-    proxy = start_container(store, state);
+    if (state.status == Status::kCreated) proxy = start_container(store, state);
   } catch (...) {
     kill_and_forget(store, state);
     throw;

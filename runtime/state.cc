@@ -51,7 +51,7 @@ void StateStore::rename(const std::string& id, const std::string& name) {
 base::Fd StateStore::create(const ContainerState& state) {
   base::Fd all = lock_all();
   if (load(state.id)) throw base::Error("container", state.id, "the id is in use");
-  require_free(state.id, state.name);
+  if (names_ == Names::kOwn) require_free(state.id, state.name);
   std::string path = path_of(state.id);
   // A directory without state.json is what a crash left of an earlier create().
   base::remove_tree_at(base::open_directory(directory_), state.id);
@@ -138,11 +138,9 @@ bool StateStore::is_attended(const std::string& id) const {
 }
 
 bool process_is_alive(const ContainerState& state) {
-  if (state.pid <= 0 || process_start_time(state.pid) != state.start_time) return false;
-  std::optional<std::string> text = base::read_file_if_exists("/proc/" + std::to_string(state.pid) + "/stat");
-  if (!text) return false;
-  std::size_t end = text->rfind(')');
-  return end != std::string::npos && end + 2 < text->size() && (*text)[end + 2] != 'Z' && (*text)[end + 2] != 'X';
+  if (state.pid <= 0) return false;
+  std::optional<ProcessStat> stat = process_stat(state.pid);
+  return stat && stat->start_time == state.start_time && stat->state != 'Z' && stat->state != 'X';
 }
 
 std::string now_text() {

@@ -70,7 +70,11 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
 
 class StateStore {
  public:
-  explicit StateStore(std::string directory) : directory_(std::move(directory)) {}
+  // In a store of oci-runtime a container's name is its id, so that no other file needs to be read to see that it is
+  // free.
+  enum class Names { kOwn, kAreIds };
+  explicit StateStore(std::string directory, Names names = Names::kOwn)
+      : directory_(std::move(directory)), names_(names) {}
 
   const std::string& directory() const { return directory_; }
   std::string path_of(const std::string& id, std::string_view file = "") const;
@@ -105,6 +109,7 @@ class StateStore {
   void require_free(const std::string& id, const std::string& name) const;
 
   std::string directory_;
+  Names names_;
 };
 
 // True when the process that the state names is there (and not a zombie or a later process with its number).
