@@ -24,7 +24,7 @@ std::vector<base::Option> container_options() {
        .help = "where running containers are written down",
        .fallback = kDefaultState,
        .environment = "CLUSTEROS_RUNTIME_STATE"},
-      {.name = "network",
+      {.name = "subnet",
        .value = "ADDRESS/PREFIX",
        .help = "the IPv4 network of the containers' bridge",
        .fallback = kDefaultSubnet,

@@ -9,6 +9,7 @@
 #include "runtime/exec.h"
 #include "runtime/launch.h"
 #include "runtime/lifecycle.h"
+#include "runtime/process_options.h"
 #include "runtime/terminal.h"
 
 namespace runtime {
@@ -24,16 +25,9 @@ int exec(const base::Invocation& invocation) {
     if (state.status != Status::kRunning) throw base::Error("container", state.name, "it is not running");
     Process process = state.process;
     process.arguments.assign(invocation.arguments.begin() + 1, invocation.arguments.end());
-    std::vector<std::string> added;
-    for (const std::string& file : invocation.get_all("env-file")) {
-      for (std::string& entry : parse_environment_file(base::read_file(file), file)) added.push_back(std::move(entry));
-    }
-    for (const std::string& text : invocation.get_all("env")) {
-      if (auto entry = parse_environment(text)) added.push_back(*entry);
-    }
-    process.environment = merge_environment(process.environment, added);
-    if (invocation.given("user")) process.user = invocation.get("user");
-    if (invocation.given("workdir")) process.working_directory = invocation.get("workdir");
+    process.environment = merge_environment(process.environment, environment_of(invocation));
+    if (auto user = user_of(invocation)) process.user = *user;
+    if (auto path = working_directory_of(invocation)) process.working_directory = *path;
     process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
     bool detach = invocation.flag("detach");
     process.terminal = invocation.flag("tty");
@@ -61,25 +55,19 @@ int exec(const base::Invocation& invocation) {
 }  // namespace
 
 base::Command exec_command() {
-  return {
+  base::Command command{
       .name = "exec",
       .arguments = "CONTAINER COMMAND [ARGUMENT...]",
       .summary = "run a further command in a running container",
       .options = {{.name = "interactive", .letter = 'i', .help = "keep standard input; it is empty otherwise"},
                   {.name = "tty", .letter = 't', .help = "give it a terminal, which is ours"},
-                  {.name = "detach", .letter = 'd', .help = "return once it runs"},
-                  {.name = "env",
-                   .letter = 'e',
-                   .value = "NAME[=VALUE]",
-                   .help = "set a variable, or pass on the one that is set here",
-                   .repeatable = true},
-                  {.name = "env-file", .value = "FILE", .help = "the same from a file, one a line", .repeatable = true},
-                  {.name = "user", .letter = 'u', .value = "USER[:GROUP]", .help = "who it runs as"},
-                  {.name = "workdir", .letter = 'w', .value = "PATH", .help = "where it starts"}},
+                  {.name = "detach", .letter = 'd', .help = "return once it runs"}},
       .min_arguments = 2,
       .max_arguments = base::kAnyNumber,
       .run = exec,
       .pass_through = true};
+  for (const base::Option& option : process_options()) command.options.push_back(option);
+  return command;
 }
 
 }  // namespace runtime

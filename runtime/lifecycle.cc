@@ -120,7 +120,7 @@ Machine machine_of(const base::Invocation& invocation) {
   if (!machine.state.starts_with('/')) {
     throw base::UsageError("--state '" + machine.state + "': expected an absolute path");
   }
-  machine.subnet = parse_subnet(invocation.get("network"));
+  machine.subnet = parse_subnet(invocation.get("subnet"));
   return machine;
 }
 

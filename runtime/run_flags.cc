@@ -4,13 +4,13 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "runtime/boot.h"
+#include "runtime/process_options.h"
 #include "runtime/resource_options.h"
 #include "runtime/supervisor.h"
 
 namespace runtime {
 namespace {
 
-constexpr std::size_t kMaxFile = 1024 * 1024;  // bytes of a file of variables or labels
 constexpr std::uint64_t kMostStopSeconds = 86400;
 
 void read_name(const base::Invocation& invocation, RunRequest& request) {
@@ -22,7 +22,7 @@ void read_name(const base::Invocation& invocation, RunRequest& request) {
   request.host_name = invocation.get("hostname");
   if (request.host_name.size() > 64) throw base::UsageError("--hostname: at most 64 characters");
   for (const std::string& file : invocation.get_all("label-file")) {
-    for (const std::string& line : base::split(base::read_file(file, kMaxFile), '\n')) {
+    for (const std::string& line : base::split(base::read_file(file, kMaxWordsFile), '\n')) {
       if (!base::trim(line).empty() && line.front() != '#') add_label(line, request.labels);
     }
   }
@@ -40,17 +40,6 @@ void read_network(const base::Invocation& invocation, RunRequest& request) {
   for (const std::string& text : invocation.get_all("add-host")) request.hosts.push_back(parse_host_entry(text));
 }
 
-void read_environment(const base::Invocation& invocation, RunRequest& request) {
-  for (const std::string& file : invocation.get_all("env-file")) {
-    for (std::string& entry : parse_environment_file(base::read_file(file, kMaxFile), file)) {
-      request.environment.push_back(std::move(entry));
-    }
-  }
-  for (const std::string& text : invocation.get_all("env")) {
-    if (auto entry = parse_environment(text)) request.environment.push_back(*entry);
-  }
-}
-
 void read_files(const base::Invocation& invocation, RunRequest& request) {
   for (const std::string& text : invocation.get_all("volume")) request.volumes.push_back(parse_volume(text));
   for (const std::string& text : invocation.get_all("tmpfs")) request.temporary_mounts.push_back(parse_tmpfs(text));
@@ -59,16 +48,13 @@ void read_files(const base::Invocation& invocation, RunRequest& request) {
 }
 
 void read_user(const base::Invocation& invocation, RunRequest& request) {
-  if (invocation.given("user")) request.user = invocation.get("user");
+  request.user = user_of(invocation);
   for (const std::string& text : invocation.get_all("group-add")) {
     std::optional<std::uint64_t> group = base::parse_unsigned(text);
     if (!group || *group > 65535) throw base::UsageError("--group-add '" + text + "': expected a number up to 65535");
     request.groups.push_back(static_cast<std::uint32_t>(*group));
   }
-  if (invocation.given("workdir")) request.working_directory = invocation.get("workdir");
-  if (request.working_directory && !request.working_directory->starts_with('/')) {
-    throw base::UsageError("--workdir '" + *request.working_directory + "': expected an absolute path");
-  }
+  request.working_directory = working_directory_of(invocation);
   if (invocation.given("entrypoint")) request.entrypoint = invocation.get("entrypoint");
 }
 
@@ -142,7 +128,7 @@ RunRequest request_of(const base::Invocation& invocation) {
   RunRequest request;
   read_name(invocation, request);
   read_network(invocation, request);
-  read_environment(invocation, request);
+  request.environment = environment_of(invocation);
   read_files(invocation, request);
   read_user(invocation, request);
   read_privileges(invocation, request);
@@ -164,12 +150,6 @@ std::vector<base::Option> request_options() {
        .value = "HOST:CONTAINER[/udp]",
        .help = "let a port of this machine lead to one of the container",
        .repeatable = true},
-      {.name = "env",
-       .letter = 'e',
-       .value = "NAME[=VALUE]",
-       .help = "set a variable, or pass on the one that is set here",
-       .repeatable = true},
-      {.name = "env-file", .value = "FILE", .help = "the same from a file, one a line", .repeatable = true},
       {.name = "volume",
        .letter = 'v',
        .value = "HOST:CONTAINER[:ro]",
@@ -188,9 +168,7 @@ std::vector<base::Option> request_options() {
       {.name = "dns", .value = "ADDRESS", .help = "name server to ask; this machine's otherwise", .repeatable = true},
       {.name = "dns-search", .value = "DOMAIN", .help = "domain to search names in", .repeatable = true},
       {.name = "add-host", .value = "NAME:ADDRESS", .help = "a further line in /etc/hosts", .repeatable = true},
-      {.name = "user", .letter = 'u', .value = "USER[:GROUP]", .help = "who it runs as; the image's otherwise"},
       {.name = "group-add", .value = "NUMBER", .help = "a further group of the user", .repeatable = true},
-      {.name = "workdir", .letter = 'w', .value = "PATH", .help = "where it starts; the image's otherwise"},
       {.name = "entrypoint", .value = "PROGRAM", .help = "run this in place of the image's entrypoint"},
       {.name = "boot",
        .help = "a machine: start its own init (/sbin/init); IMAGE may be a directory with a root tree (/..., ./...)"},
@@ -223,6 +201,7 @@ std::vector<base::Option> request_options() {
        .help = "journald (no process of ours stays) or local (a file, kept by one that does)",
        .choices = {"journald", "local"}},
   };
+  for (const base::Option& option : process_options()) options.push_back(option);
   for (const base::Option& option : resource_options()) options.push_back(option);
   return options;
 }

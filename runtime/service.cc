@@ -44,7 +44,7 @@ constexpr std::uint64_t kBarrierMicroseconds = 5000000;
 
 base::UnitCommand own_command(const Machine& machine, const char* command, const std::string& id) {
   return {.file = own_program(),
-          .arguments = {"container", "--root", machine.root, "--state", machine.state, "--network",
+          .arguments = {"container", "--root", machine.root, "--state", machine.state, "--subnet",
                         machine.subnet.text(), command, id}};
 }
 
