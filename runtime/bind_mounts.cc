@@ -1,7 +1,9 @@
 #include "runtime/bind_mounts.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,11 +24,39 @@ std::string link_text(const std::string& path) {
   return text;
 }
 
+// A tree of a running container. Its mounts can be cloned only by one who is among them: a child, which enters them and
+// hands the clone out. No link of theirs is followed, magic ones to our files least of all.
+base::Fd clone_tree_of(int process, const std::string& path) {
+  base::Fd mounts = base::open_file("/proc/" + std::to_string(process) + "/ns/mnt", O_RDONLY);
+  auto [ours, theirs] = make_channel();
+  pid_t helper = base::check(fork(), "fork");
+  if (helper == 0) {
+    try {
+      base::check(setns(mounts.get(), CLONE_NEWNS), "enter the mounts of", std::to_string(process));
+      base::Fd place = find_below(base::open_file("/", O_PATH | O_DIRECTORY), path, O_PATH, Links::kRefuse);
+      if (!place) throw base::Error("bind", path, "the other container has none");
+      base::Fd tree = clone_tree_at(place, true);
+      theirs.send(kTree, 0, "", &tree);
+    } catch (const base::Error& error) {
+      theirs.send(kError, 125, error.what());
+    }
+    _exit(0);
+  }
+  theirs = Channel(base::Fd());
+  std::optional<Message> message = ours.receive();
+  while (waitpid(helper, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (!message) throw base::Error("bind", path, "the helper died");
+  if (message->kind == kError) throw base::Error(message->text, "", "");
+  return std::move(message->fd);
+}
+
 BindSource open_source(const Mount& mount) {
   BindSource source;
   if (mount.copy_link) source.link = link_text(mount.source);
   if (!source.link.empty()) return source;
-  source.tree = clone_tree(mount.source, mount.recursive, mount.follow_source);
+  source.tree = mount.of_process != 0 ? clone_tree_of(mount.of_process, mount.source)
+                                      : clone_tree(mount.source, mount.recursive, mount.follow_source);
   if (mount.attributes != 0 || mount.cleared != 0) {
     change_attributes(source.tree, mount.attributes, mount.cleared, false, mount.source);
   }

@@ -72,7 +72,7 @@ void make_layer(const Machine& machine, const std::string& id, std::uint32_t fir
 std::vector<Mount> write_etc_files(const Machine& machine, const std::string& id, std::uint32_t first_id,
                                    const RunRequest& request, const std::string& address) {
   std::string data = data_path(machine, id);
-  std::string host_name = request.host_name.empty() ? id : request.host_name;
+  std::string host_name = host_name_of(request, id);
   std::vector<Mount> mounts;
   for (const auto& [name, text] : {std::pair<std::string, std::string>{"resolv.conf", resolver_text(request)},
                                    {"hosts", hosts_text(request, host_name, address)},

@@ -3,11 +3,13 @@
 #include <sys/mount.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "runtime/boot.h"
 #include "runtime/id_range.h"
+#include "runtime/seccomp_file.h"
 
 namespace runtime {
 namespace {
@@ -20,6 +22,12 @@ CapabilitySets capabilities_for(const RunRequest& request) {
   sets.bounding = adjust_capabilities(sets.bounding, request.added_capabilities, request.dropped_capabilities);
   sets.effective = sets.permitted = sets.bounding;
   return sets;
+}
+
+BpfProgram filter_of(const RunRequest& request, Capabilities bounding) {
+  if (!request.seccomp) return {};
+  if (request.seccomp_profile.is_null()) return default_seccomp_filter(bounding);
+  return compile_seccomp(seccomp_of_file(request.seccomp_profile, seccomp_place(bounding)));
 }
 
 Process make_process(const RunRequest& request, const Image& image, const std::string& host_name) {
@@ -39,8 +47,28 @@ Process make_process(const RunRequest& request, const Image& image, const std::s
   for (const ResourceLimit& limit : request.limits) process.limits.push_back(limit);
   process.oom_score_adjustment = request.oom_score_adjustment;
   process.no_new_privileges = request.no_new_privileges;
-  if (request.seccomp) process.seccomp = default_seccomp_filter(process.capabilities.bounding);
+  process.seccomp = filter_of(request, process.capabilities.bounding);
+  process.apparmor_profile = request.apparmor_profile;
+  process.init = request.init;
   return process;
+}
+
+// File systems of a namespace that is the machine's cannot be mounted from a user namespace: the machine's own mounts
+// of them are shown.
+void show_namespaces_of_the_host(const RunRequest& request, std::vector<Mount>& mounts) {
+  auto show = [&](const char* path) {
+    for (Mount& mount : mounts) {
+      if (mount.destination != path) continue;
+      std::uint64_t attributes = mount.attributes;
+      mount = {
+          .destination = path, .type = "bind", .source = path, .recursive_attributes = attributes, .recursive = true};
+    }
+  };
+  if (request.pid_mode == "host") show("/proc");
+  if (request.ipc_mode != "host") return;
+  show("/dev/shm");
+  show("/dev/mqueue");
+  std::erase_if(mounts, [](const Mount& mount) { return mount.type == "bind" && !base::exists(mount.source); });
 }
 
 std::vector<Mount> make_mounts(const RunRequest& request, bool own_network) {
@@ -51,6 +79,7 @@ std::vector<Mount> make_mounts(const RunRequest& request, bool own_network) {
       if (parameter.first == "size") parameter.second = std::to_string(*request.shm_size);
     }
   }
+  show_namespaces_of_the_host(request, mounts);
   return mounts;
 }
 
@@ -69,12 +98,15 @@ ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, 
   const RunRequest& request = saved.request;
   ContainerSpec spec;
   spec.id = state.id;
-  spec.host_name = request.host_name.empty() ? state.id : request.host_name;
+  spec.host_name = host_name_of(request, state.id);
   spec.process = make_process(request, saved.image, spec.host_name);
+  if (request.uts_mode == "host") spec.host_name.clear();  // nothing that we would set
   spec.root.layers = saved.image.layer_directories;
   spec.root.read_only = request.read_only;
   spec.namespaces = state.namespaces;
-  spec.uid_map = spec.gid_map = {{.inside = 0, .outside = state.first_id, .count = kIdsPerContainer}};
+  if (spec.namespaces.user) {
+    spec.uid_map = spec.gid_map = {{.inside = 0, .outside = state.first_id, .count = kIdsPerContainer}};
+  }
   spec.mounts = make_mounts(request, spec.namespaces.network);
   spec.mounts.insert(spec.mounts.end(), provided.begin(), provided.end());
   for (const TemporaryMount& mount : request.temporary_mounts) {
@@ -94,6 +126,9 @@ ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, 
   spec.masked_paths = default_masked_paths();
   spec.read_only_paths = default_read_only_paths();
   spec.resources = request.resources;
+  spec.sysctls = request.sysctls;
+  // Root of the machine can make any node. What is denied comes first, the last rule that fits counts.
+  if (request.host_users || needs_filter(request.devices)) spec.resources.devices = {DeviceRule{}};
   spec.process.terminal = request.terminal;
   if (request.boot) make_machine(spec, random_uuid());
   return spec;
@@ -102,6 +137,12 @@ ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, 
 void log_openings(const RunRequest& request, const std::string& name) {
   std::vector<std::string> openings;
   if (request.network == "host") openings.emplace_back("the host's network");
+  if (request.pid_mode == "host") openings.emplace_back("the host's processes");
+  if (request.ipc_mode == "host") openings.emplace_back("the host's shared memory");
+  if (request.uts_mode == "host") openings.emplace_back("the host's name");
+  if (request.host_users) openings.emplace_back("no user namespace");
+  for (const DeviceWord& device : request.devices) openings.push_back("device " + device.source);
+  if (!request.seccomp_file.empty()) openings.push_back("the system call filter of " + request.seccomp_file);
   if (!request.seccomp) openings.emplace_back("no system call filter");
   if (!request.no_new_privileges) openings.emplace_back("new privileges by execve");
   for (const std::string& capability : request.added_capabilities) openings.push_back("capability " + capability);

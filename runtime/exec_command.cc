@@ -23,6 +23,7 @@ int exec(const base::Invocation& invocation) {
     StateStore store(machine.state);
     ContainerState state = store.find(invocation.arguments.front());
     if (state.status != Status::kRunning) throw base::Error("container", state.name, "it is not running");
+    if (!state.namespaces.user) protect_binary();
     Process process = state.process;
     process.arguments.assign(invocation.arguments.begin() + 1, invocation.arguments.end());
     process.environment = merge_environment(process.environment, environment_of(invocation));

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/init_process.h"
 #include "runtime/mount_api.h"
 #include "runtime/scheduling.h"
 #include "runtime/security_label.h"
@@ -199,6 +200,7 @@ void execute_process(const Process& process, Channel& channel, bool die_with_par
     install_seccomp(process.seccomp);
   }
   if (last) last();
+  if (process.init) continue_below_init(channel);
   execute(process, user, channel);
 }
 

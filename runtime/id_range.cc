@@ -73,6 +73,19 @@ std::uint32_t allocate_ids(const std::string& root, const std::string& container
   throw base::Error("allocate ids for", container, "every range is taken");
 }
 
+std::uint32_t share_ids(const std::string& root, const std::string& container, const std::string& other) {
+  base::Fd held = lock(root);
+  base::Json json = load(root);
+  base::Json& ranges = json["ranges"];
+  if (!ranges.contains(other) || !ranges[other].is_number_integer()) {
+    throw base::Error("share the ids of", other, "it has none");
+  }
+  std::uint32_t first = ranges[other].get<std::uint32_t>();
+  ranges[container] = first;
+  save(root, json);
+  return first;
+}
+
 void release_ids(const std::string& root, const std::string& container) {
   if (!base::exists(root + "/" + kFile)) return;
   base::Fd held = lock(root);

@@ -17,6 +17,9 @@ inline constexpr std::uint32_t kLastId = 1879048191;
 // `existing` (a crash left them) are given back first. Throws base::Error when all are taken.
 std::uint32_t allocate_ids(const std::string& root, const std::string& container,
                            const std::vector<std::string>& existing);
+// The range of another container, which this one has as well from now on: it is taken for as long as one of them is
+// there. Throws base::Error when that has none.
+std::uint32_t share_ids(const std::string& root, const std::string& container, const std::string& other);
 void release_ids(const std::string& root, const std::string& container);
 
 }  // namespace runtime

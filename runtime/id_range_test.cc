@@ -30,6 +30,16 @@ TEST_CASE("the range of a container that is gone is free, and the last range is 
   CHECK(allocate_ids(directory.path(), "a", {"a"}) == kFirstId);
 }
 
+TEST_CASE("a range that is shared is taken until both are gone") {
+  base::TempDir directory;
+  std::uint32_t a = allocate_ids(directory.path(), "a", {"a"});
+  CHECK(share_ids(directory.path(), "b", "a") == a);
+  release_ids(directory.path(), "a");
+  base::write_file_atomic(directory.path() + "/ids.json", R"({"ranges": {"b": 524288}, "next": 524288})");
+  CHECK(allocate_ids(directory.path(), "c", {"b", "c"}) != a);
+  CHECK_THROWS_AS(share_ids(directory.path(), "d", "a"), base::Error);
+}
+
 TEST_CASE("a damaged file is refused, not overwritten") {
   base::TempDir directory;
   base::write_file_atomic(directory.path() + "/ids.json", "{\"ranges\": [");

@@ -19,8 +19,10 @@
 #include "runtime/container_data.h"
 #include "runtime/container_spec.h"
 #include "runtime/id_range.h"
+#include "runtime/joined_container.h"
 #include "runtime/service.h"
 #include "runtime/supervisor.h"
+#include "runtime/sysctl.h"
 #include "runtime/terminal.h"
 
 namespace runtime {
@@ -48,14 +50,45 @@ ContainerState first_state(const RunRequest& request, const Image& image) {
   state.labels = image.config.labels;
   for (const auto& [key, value] : request.labels) state.labels[key] = value;
   state.namespaces.network = request.network != "host";
+  state.namespaces.pid = request.pid_mode != "host";
+  state.namespaces.ipc = request.ipc_mode != "host";
+  state.namespaces.uts = request.uts_mode != "host";
+  state.namespaces.user = !request.host_users;
   return state;
 }
 
-std::uint32_t take_ids(const Machine& machine, const StateStore& store, const std::string& id) {
+// Without a user namespace its ids are the host's; with that of another container they are those of that.
+std::uint32_t take_ids(const Machine& machine, const StateStore& store, const ContainerState& state,
+                       const std::optional<ContainerState>& joined) {
+  if (!state.namespaces.user) return 0;
+  if (joined) return share_ids(machine.root, state.id, joined->id);
   std::vector<std::string> existing = all_data(machine);
   std::vector<std::string> created = store.ids();
   existing.insert(existing.end(), created.begin(), created.end());
-  return allocate_ids(machine.root, id, existing);
+  return allocate_ids(machine.root, state.id, existing);
+}
+
+// What the container gets of this machine's devices, and the rules for them.
+void give_devices(const Machine& machine, const RunRequest& request, const ContainerState& state, ContainerSpec& spec) {
+  std::vector<DeviceRule> rules;
+  std::vector<Mount> mounts =
+      make_device_nodes(request.devices, data_path(machine, state.id) + "/devices", state.first_id, rules);
+  spec.mounts.insert(spec.mounts.end(), mounts.begin(), mounts.end());
+  // Else the nodes that are there are all that can be opened.
+  if (!spec.resources.devices.empty()) {
+    spec.resources.devices.insert(spec.resources.devices.end(), rules.begin(), rules.end());
+  }
+}
+
+// With the address of the one whose network it is, for /etc/hosts.
+std::optional<SharedNamespaces> share_namespaces(const StateStore& store, const RunRequest& request,
+                                                 ContainerState& state) {
+  std::string id = joined_container(request);
+  if (id.empty()) return std::nullopt;
+  std::optional<ContainerState> other = store.load(id);
+  if (!other) throw base::Error("join container", id, "there is none");
+  if (wanted_of(request).network) state.address = other->address;
+  return SharedNamespaces::open(*other);
 }
 
 // Takes back what a container had while it ran. Each part is tried even when one before it failed.
@@ -124,16 +157,19 @@ Machine machine_of(const base::Invocation& invocation) {
   return machine;
 }
 
-std::string create_container(const Machine& machine, const RunRequest& request, const Image& image, base::Fd image_lock,
+std::string create_container(const Machine& machine, const RunRequest& asked, const Image& image, base::Fd image_lock,
                              Status made, base::Fd& lock) {
   StateStore store(machine.state);
-  ContainerState state = first_state(request, image);
-  SavedRequest saved{.request = request, .image = image};
-  state.command = make_spec(saved, state, {}).process.arguments;
+  SavedRequest saved{.request = asked, .image = image};
+  std::optional<ContainerState> joined = find_joined_container(store, saved.request);
+  ContainerState state = first_state(saved.request, image);
+  ContainerSpec spec = make_spec(saved, state, {});
+  check_sysctls(spec);
+  state.command = spec.process.arguments;
   lock = store.create(state);
   image_lock.reset();
   try {
-    state.first_id = take_ids(machine, store, state.id);
+    state.first_id = take_ids(machine, store, state, joined);
     make_layer(machine, state.id, state.first_id);
     save_request(store, state.id, saved);
     state.status = made;
@@ -169,6 +205,9 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
   };
   log_openings(saved.request, state.name);
   bool waits = files.start_socket.valid();
+  if (plan.kind == CgroupPlan::Kind::kNone && !saved.request.pid_mode.empty()) {
+    throw base::Error("share processes with", saved.request.pid_mode, "needs cgroup v2, to end those of the container");
+  }
   try {
     Started started{.launched = {.pid_fd = {}, .channel = Channel(base::Fd()), .cgroup = Cgroup("")}, .claims = {}};
     for (const PublishedPort& port : saved.request.ports) started.claims.push_back(claim_port(port));
@@ -179,8 +218,11 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     NetworkInterface interface;
     if (bridged) interface = network.reserve(id);
     state.address = interface.address;
+    std::optional<SharedNamespaces> shared = share_namespaces(store, saved.request, state);
     std::vector<Mount> provided = write_etc_files(machine, id, state.first_id, saved.request, state.address);
     ContainerSpec spec = make_spec(saved, state, provided);
+    if (shared) shared->share(wanted_of(saved.request), spec);
+    give_devices(machine, saved.request, state, spec);
     spec.network = interface;
     spec.root.upper = data_path(machine, id) + "/upper";
     spec.root.work = data_path(machine, id) + "/work";

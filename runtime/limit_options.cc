@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "runtime/run_options.h"
+#include "runtime/sysctl.h"
 
 namespace runtime {
 namespace {
@@ -99,6 +100,16 @@ TemporaryMount parse_tmpfs(std::string_view text) {
     }
   }
   return mount;
+}
+
+SysctlWord parse_sysctl(std::string_view text) {
+  std::size_t equals = text.find('=');
+  SysctlWord word{.name = std::string(text.substr(0, equals)), .value = {}};
+  if (equals != std::string_view::npos) word.value = text.substr(equals + 1);
+  if (sysctl_path(word.name).empty() || word.value.empty() || text.find_first_of("\n") != std::string_view::npos) {
+    throw base::UsageError("--sysctl " + in_quotes(text) + ": expected NAME=VALUE, as net.core.somaxconn=1024");
+  }
+  return word;
 }
 
 HostEntry parse_host_entry(std::string_view text) {

@@ -14,7 +14,10 @@ std::vector<base::Option> process_options() {
        .help = "set a variable, or pass on the one that is set here",
        .repeatable = true},
       {.name = "env-file", .value = "FILE", .help = "the same from a file, one a line", .repeatable = true},
-      {.name = "user", .letter = 'u', .value = "USER[:GROUP]", .help = "who it runs as; the container's user otherwise"},
+      {.name = "user",
+       .letter = 'u',
+       .value = "USER[:GROUP]",
+       .help = "who it runs as; the container's user otherwise"},
       {.name = "workdir", .letter = 'w', .value = "PATH", .help = "where it starts; the container's otherwise"},
   };
 }

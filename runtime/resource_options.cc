@@ -98,6 +98,20 @@ DeviceRate parse_device_rate(std::string_view option, std::string_view text, boo
   return {.path = std::string(text.substr(0, colon)), .rate = *rate};
 }
 
+HugePageLimit parse_huge_pages(std::string_view text) {
+  std::size_t equals = text.find('=');
+  HugePageLimit limit{.size = std::string(text.substr(0, equals))};
+  std::string_view number = limit.size.size() > 2 ? std::string_view(limit.size).substr(0, limit.size.size() - 2) : "";
+  bool unit = limit.size.ends_with("KB") || limit.size.ends_with("MB") || limit.size.ends_with("GB");
+  std::optional<std::uint64_t> bytes;
+  if (equals != std::string_view::npos) bytes = base::parse_size(text.substr(equals + 1));
+  if (!unit || !base::parse_unsigned(number) || !bytes) {
+    wrong("hugepages", text, "SIZE=BYTES with the size as the kernel writes it, as 2MB=64m");
+  }
+  limit.bytes = *bytes;
+  return limit;
+}
+
 std::vector<base::Option> resource_options() {
   std::vector<base::Option> options = {
       {.name = "memory",
@@ -111,6 +125,10 @@ std::vector<base::Option> resource_options() {
       {.name = "cpuset-cpus", .value = "LIST", .help = "processors to run on, as 0-3,7"},
       {.name = "cpuset-mems", .value = "LIST", .help = "memory nodes to use, as 0,1"},
       {.name = "pids", .value = "NUMBER", .help = "most processes and threads"},
+      {.name = "hugepages",
+       .value = "SIZE=BYTES",
+       .help = "most memory in huge pages of this size, as 2MB=64m",
+       .repeatable = true},
       {.name = "blkio-weight", .value = "NUMBER", .help = "share of the disks' time, 10 to 1000; others have about 20"},
   };
   for (const RateOption& rate : kRates) {
@@ -131,6 +149,10 @@ void add_resource_options(const base::Invocation& invocation, Resources& resourc
   if (invocation.given("cpuset-cpus")) resources.cpuset_cpus = list_of(invocation, "cpuset-cpus");
   if (invocation.given("cpuset-mems")) resources.cpuset_mems = list_of(invocation, "cpuset-mems");
   if (invocation.given("pids")) resources.pids_max = invocation.number("pids", 1, 4194304);
+  for (const std::string& text : invocation.get_all("hugepages")) {
+    HugePageLimit limit = parse_huge_pages(text);
+    resources.huge_pages[limit.size] = limit.bytes;
+  }
   if (invocation.given("blkio-weight")) {
     std::uint64_t weight = invocation.number("blkio-weight", 10, 1000);
     resources.io_bfq_weight = weight;

@@ -42,6 +42,12 @@ TEST_CASE("the other limits, under Docker's names") {
   CHECK_THROWS_AS(of({"--cpu-shares", "1"}), base::UsageError);
   CHECK_THROWS_AS(of({"--cpuset-cpus", "all"}), base::UsageError);
   CHECK_THROWS_AS(of({"--blkio-weight", "5"}), base::UsageError);
+  resources = of({"--hugepages", "2MB=64m", "--hugepages=1GB=0"});
+  CHECK(resources.huge_pages == std::map<std::string, std::uint64_t>{{"2MB", 67108864}, {"1GB", 0}});
+  for (const char* wrong : {"", "2MB", "2MB=", "2M=64m", "MB=64m", "../2MB=1m", "2MB=x"}) {
+    CAPTURE(wrong);
+    CHECK_THROWS_AS(of({"--hugepages", wrong}), base::UsageError);
+  }
 }
 
 TEST_CASE("rates of a device") {

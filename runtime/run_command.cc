@@ -1,5 +1,6 @@
 #include "runtime/run_command.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/error.h"
@@ -87,6 +88,7 @@ int run(const base::Invocation& invocation) {
   return reported(invocation, [&] {
     Machine machine = machine_of(invocation);
     RunRequest request = checked_request(invocation);
+    if (request.host_users) protect_binary();
     bool detach = invocation.flag("detach");
     Keeper keeper = detach ? keeper_in_background(request.log_driver) : Keeper::kProcess;
     base::Fd lock;
@@ -129,6 +131,12 @@ base::Fd lock_to_start(const StateStore& store, const ContainerState& state) {
   return std::move(*lock);
 }
 
+// Before the first of them starts, since this program may begin once more for it.
+void protect_from(const StateStore& store, const std::vector<std::string>& names) {
+  bool as_root = std::ranges::any_of(names, [&](const std::string& name) { return !store.find(name).namespaces.user; });
+  if (as_root) protect_binary();
+}
+
 int start_attached(const Machine& machine, const ContainerState& state, bool input) {
   base::Fd lock = lock_to_start(StateStore(machine.state), state);
   begin_start(machine, state.id, Keeper::kProcess);
@@ -151,8 +159,11 @@ int start(const base::Invocation& invocation) {
     StateStore store(machine.state);
     bool attach = invocation.flag("attach") || invocation.flag("interactive");
     if (attach && invocation.arguments.size() != 1) throw base::UsageError("--attach takes one container");
-    if (attach)
+    if (attach) {
+      protect_from(store, invocation.arguments);
       return start_attached(machine, store.find(invocation.arguments.front()), invocation.flag("interactive"));
+    }
+    protect_from(store, invocation.arguments);
     for (const std::string& name : invocation.arguments) {
       ContainerState state = store.find(name);
       if (state.status != Status::kRunning) start_container(machine, state);
@@ -167,6 +178,7 @@ int restart(const base::Invocation& invocation) {
     Machine machine = machine_of(invocation);
     settle(machine);
     StateStore store(machine.state);
+    protect_from(store, invocation.arguments);
     for (const std::string& name : invocation.arguments) {
       ContainerState state = store.find(name);
       if (state.remove_at_exit) throw base::Error("restart", name, "it is removed when it ends (--rm)");

@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "runtime/boot.h"
+#include "runtime/joined_container.h"
+#include "runtime/mount_option.h"
 #include "runtime/process_options.h"
 #include "runtime/resource_options.h"
 #include "runtime/supervisor.h"
@@ -29,20 +31,56 @@ void read_name(const base::Invocation& invocation, RunRequest& request) {
   for (const std::string& text : invocation.get_all("label")) add_label(text, request.labels);
 }
 
+std::string network_of(const base::Invocation& invocation) {
+  if (invocation.given("net") && invocation.given("network")) {
+    throw base::UsageError("--net and --network are the same: give one of them");
+  }
+  const std::string& mode = invocation.get(invocation.given("net") ? "net" : "network");
+  if (mode == "bridge" || mode == "none") return mode;
+  try {
+    if (std::string network = parse_namespace_mode("--network", mode); !network.empty()) return network;
+  } catch (const base::UsageError&) {
+  }
+  throw base::UsageError("--network '" + mode + "': expected bridge, none, host or container:NAME");
+}
+
 void read_network(const base::Invocation& invocation, RunRequest& request) {
-  request.network = invocation.get("net");
+  request.network = network_of(invocation);
+  request.pid_mode = parse_namespace_mode("--pid", invocation.get("pid"));
+  request.ipc_mode = parse_namespace_mode("--ipc", invocation.get("ipc"));
+  request.uts_mode = parse_namespace_mode("--uts", invocation.get("uts"));
+  request.host_users = invocation.get("userns") == "host";
+  joined_container(request);
+  if (!request.uts_mode.empty() && !request.host_name.empty()) {
+    throw base::UsageError("--hostname and --uts " + request.uts_mode + " exclude each other: the name is another's");
+  }
+  if (!request.ipc_mode.empty() && invocation.given("shm-size")) {
+    throw base::UsageError("--shm-size and --ipc " + request.ipc_mode + " exclude each other: /dev/shm is another's");
+  }
   for (const std::string& text : invocation.get_all("publish")) request.ports.push_back(parse_port(text));
   if (!request.ports.empty() && request.network != "bridge") {
-    throw base::UsageError("--publish needs --net bridge");
+    throw base::UsageError("--publish needs --network bridge");
   }
   request.dns_servers = invocation.get_all("dns");
   request.dns_search = invocation.get_all("dns-search");
   for (const std::string& text : invocation.get_all("add-host")) request.hosts.push_back(parse_host_entry(text));
 }
 
+void add_mount(RunRequest& request, Volume volume) {
+  request.volumes.push_back(std::move(volume));
+}
+
+void add_mount(RunRequest& request, TemporaryMount mount) {
+  request.temporary_mounts.push_back(std::move(mount));
+}
+
 void read_files(const base::Invocation& invocation, RunRequest& request) {
   for (const std::string& text : invocation.get_all("volume")) request.volumes.push_back(parse_volume(text));
   for (const std::string& text : invocation.get_all("tmpfs")) request.temporary_mounts.push_back(parse_tmpfs(text));
+  for (const std::string& text : invocation.get_all("mount")) {
+    std::visit([&](auto mount) { add_mount(request, std::move(mount)); }, parse_mount(text));
+  }
+  for (const std::string& text : invocation.get_all("device")) request.devices.push_back(parse_device(text));
   if (invocation.given("shm-size")) request.shm_size = parse_bytes("--shm-size", invocation.get("shm-size"));
   request.read_only = invocation.flag("read-only");
 }
@@ -58,6 +96,12 @@ void read_user(const base::Invocation& invocation, RunRequest& request) {
   if (invocation.given("entrypoint")) request.entrypoint = invocation.get("entrypoint");
 }
 
+void read_seccomp_file(const std::string& path, RunRequest& request) {
+  request.seccomp = true;
+  request.seccomp_profile = base::parse_json(base::read_file(path, kMaxWordsFile), path);
+  request.seccomp_file = path;
+}
+
 void read_privileges(const base::Invocation& invocation, RunRequest& request) {
   request.added_capabilities = invocation.get_all("cap-add");
   request.dropped_capabilities = invocation.get_all("cap-drop");
@@ -69,10 +113,20 @@ void read_privileges(const base::Invocation& invocation, RunRequest& request) {
       request.no_new_privileges = false;
     } else if (text == "seccomp=unconfined") {
       request.seccomp = false;
+    } else if (text.starts_with("seccomp=") && text.size() > 8) {
+      read_seccomp_file(text.substr(text.find('=') + 1), request);
+    } else if (text.starts_with("apparmor=") && text.size() > 9) {
+      // (There is none by itself, so "unconfined" is what happens anyway.)
+      request.apparmor_profile = text == "apparmor=unconfined" ? "" : text.substr(9);
     } else {
       throw base::UsageError("--security-opt '" + text +
-                             "': expected no-new-privileges[=true|false] or seccomp=unconfined");
+                             "': expected no-new-privileges[=true|false], seccomp=unconfined, seccomp=FILE, " +
+                             "apparmor=PROFILE");
     }
+  }
+  for (const std::string& text : invocation.get_all("sysctl")) {
+    SysctlWord word = parse_sysctl(text);
+    request.sysctls[word.name] = word.value;
   }
 }
 
@@ -92,6 +146,10 @@ void read_life(const base::Invocation& invocation, RunRequest& request) {
   request.remove_at_exit = invocation.flag("rm");
   request.keep_standard_input = invocation.flag("interactive");
   request.terminal = invocation.flag("tty");
+  request.init = invocation.flag("init");
+  if (request.init && !request.pid_mode.empty()) {
+    throw base::UsageError("--init and --pid " + request.pid_mode + " exclude each other: process 1 is another's");
+  }
   request.log_driver = invocation.get("log-driver");
   request.restart = parse_restart_policy(invocation.get("restart"));
   if (request.remove_at_exit && request.restart.kind != RestartPolicy::Kind::kNo) {
@@ -110,9 +168,14 @@ void read_life(const base::Invocation& invocation, RunRequest& request) {
 void read_boot(const base::Invocation& invocation, RunRequest& request) {
   request.boot = invocation.flag("boot");
   if (!request.boot) return;
-  if (request.network == "host") {
-    throw base::UsageError("--boot and --net host exclude each other: its network is the machine's own");
+  for (const std::string* mode : {&request.network, &request.pid_mode, &request.ipc_mode, &request.uts_mode}) {
+    if (*mode != "host" && !mode->starts_with("container:")) continue;
+    throw base::UsageError("--boot and namespaces that are another's (" + *mode + ") exclude each other");
   }
+  if (request.host_users) {
+    throw base::UsageError("--boot and --userns host exclude each other: the user namespace is a machine's wall");
+  }
+  if (request.init) throw base::UsageError("--boot and --init exclude each other: it has an init of its own");
   if (request.terminal) throw base::UsageError("--boot and --tty exclude each other: its console goes to the log");
   if (request.user) throw base::UsageError("--boot and --user exclude each other: an init is root");
   if (request.log_driver == "journald") {
@@ -145,6 +208,7 @@ std::vector<base::Option> request_options() {
       {.name = "name", .value = "NAME", .help = "a name to call it by; the id otherwise"},
       {.name = "interactive", .letter = 'i', .help = "keep standard input; it is empty otherwise"},
       {.name = "tty", .letter = 't', .help = "give it a terminal, which is ours; what it writes is not kept then"},
+      {.name = "init", .help = "a process in front that passes signals on and reaps what nobody waits for"},
       {.name = "publish",
        .letter = 'p',
        .value = "HOST:CONTAINER[/udp]",
@@ -159,12 +223,34 @@ std::vector<base::Option> request_options() {
        .value = "PATH[:OPTION,...]",
        .help = "a file system in memory (size=, mode=, nr_inodes=, ro, noexec)",
        .repeatable = true},
+      {.name = "mount",
+       .value = "type=TYPE,...",
+       .help = "bind (source=, target=, readonly) or tmpfs (target=, tmpfs-size=, tmpfs-mode=, readonly)",
+       .repeatable = true},
+      {.name = "device",
+       .value = "HOST[:CONTAINER][:rwm]",
+       .help = "a device of this machine, which root inside may use; logged",
+       .repeatable = true},
       {.name = "shm-size", .value = "BYTES", .help = "size of /dev/shm; 64m otherwise"},
-      {.name = "net",
+      {.name = "network",
        .value = "MODE",
-       .help = "network: one of its own on the bridge, one with loopback only, or this machine's",
-       .fallback = "bridge",
-       .choices = {"bridge", "none", "host"}},
+       .help = "bridge (one of its own), none (with loopback only), host (this machine's), container:NAME (that one's)",
+       .fallback = "bridge"},
+      {.name = "net", .value = "MODE", .help = "the same"},
+      {.name = "pid",
+       .value = "MODE",
+       .help = "processes that it sees: private (its own), host (all), container:NAME (that one's)",
+       .fallback = "private"},
+      {.name = "ipc",
+       .value = "MODE",
+       .help = "shared memory, semaphores and message queues: private, host, container:NAME",
+       .fallback = "private"},
+      {.name = "uts", .value = "MODE", .help = "host name: private, host, container:NAME", .fallback = "private"},
+      {.name = "userns",
+       .value = "MODE",
+       .help = "private, or host: root inside is root outside, which is logged",
+       .fallback = "private",
+       .choices = {"private", "host"}},
       {.name = "dns", .value = "ADDRESS", .help = "name server to ask; this machine's otherwise", .repeatable = true},
       {.name = "dns-search", .value = "DOMAIN", .help = "domain to search names in", .repeatable = true},
       {.name = "add-host", .value = "NAME:ADDRESS", .help = "a further line in /etc/hosts", .repeatable = true},
@@ -186,7 +272,12 @@ std::vector<base::Option> request_options() {
        .repeatable = true},
       {.name = "security-opt",
        .value = "OPTION",
-       .help = "no-new-privileges=false or seccomp=unconfined: less protection, which is logged",
+       .help = "no-new-privileges=false, seccomp=unconfined, seccomp=FILE: another protection, which is logged; "
+               "apparmor=PROFILE",
+       .repeatable = true},
+      {.name = "sysctl",
+       .value = "NAME=VALUE",
+       .help = "a parameter of one of its own namespaces, as net.core.somaxconn=1024",
        .repeatable = true},
       {.name = "ulimit", .value = "NAME=SOFT[:HARD]", .help = "a resource limit (setrlimit(2))", .repeatable = true},
       {.name = "oom-score-adj", .value = "NUMBER", .help = "which one the kernel ends first when memory is short"},

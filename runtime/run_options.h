@@ -26,6 +26,12 @@ struct TemporaryMount {
   std::uint64_t attributes = 0;                 // MOUNT_ATTR_*
 };
 
+// A namespaced parameter of the kernel (--sysctl).
+struct SysctlWord {
+  std::string name;
+  std::string value;
+};
+
 // A line for /etc/hosts (--add-host).
 struct HostEntry {
   std::string name;
@@ -44,6 +50,7 @@ std::optional<std::string> parse_environment(std::string_view text);
 std::vector<std::string> parse_environment_file(std::string_view text, const std::string& where);
 
 TemporaryMount parse_tmpfs(std::string_view text);  // "/run", "/run:size=64m,mode=1777,noexec"
+SysctlWord parse_sysctl(std::string_view text);     // "net.core.somaxconn=1024"
 HostEntry parse_host_entry(std::string_view text);  // "name:10.0.0.1", "name:::1"
 ResourceLimit parse_ulimit(std::string_view text);  // "nofile=1024:2048", "core=-1"
 // "key=value", "key" (an empty value): put into `labels`.

@@ -3,6 +3,8 @@
 
 #include "runtime/run_request.h"
 
+#include <sys/utsname.h>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "runtime/resources_json.h"
@@ -102,11 +104,39 @@ Json limits_to_json(const std::vector<ResourceLimit>& limits) {
   return list;
 }
 
+Json devices_to_json(const std::vector<DeviceWord>& devices) {
+  Json list = Json::array();
+  for (const DeviceWord& device : devices) {
+    list.push_back({{"source", device.source},
+                    {"destination", device.destination},
+                    {"read", device.read},
+                    {"write", device.write},
+                    {"make", device.make}});
+  }
+  return list;
+}
+
+std::vector<DeviceWord> devices_from_json(const Json& list) {
+  std::vector<DeviceWord> devices;
+  for (const Json& device : list) {
+    devices.push_back({.source = device.at("source").get<std::string>(),
+                       .destination = device.at("destination").get<std::string>(),
+                       .read = device.at("read").get<bool>(),
+                       .write = device.at("write").get<bool>(),
+                       .make = device.at("make").get<bool>()});
+  }
+  return devices;
+}
+
 Json request_to_json(const RunRequest& request) {
   Json json = {{"name", request.name},
                {"removeAtExit", request.remove_at_exit},
                {"keepStandardInput", request.keep_standard_input},
                {"network", request.network},
+               {"pidMode", request.pid_mode},
+               {"ipcMode", request.ipc_mode},
+               {"utsMode", request.uts_mode},
+               {"hostUsers", request.host_users},
                {"ports", ports_to_json(request.ports)},
                {"mounts", mounts_to_json(request)},
                {"env", strings(request.environment)},
@@ -123,6 +153,12 @@ Json request_to_json(const RunRequest& request) {
                {"limits", limits_to_json(request.limits)},
                {"noNewPrivileges", request.no_new_privileges},
                {"seccomp", request.seccomp},
+               {"seccompProfile", request.seccomp_profile},
+               {"seccompFile", request.seccomp_file},
+               {"apparmorProfile", request.apparmor_profile},
+               {"devices", devices_to_json(request.devices)},
+               {"sysctls", Json(request.sysctls)},
+               {"init", request.init},
                {"labels", Json(request.labels)},
                {"stopSignal", request.stop_signal},
                {"restart", restart_policy_text(request.restart)},
@@ -144,6 +180,10 @@ RunRequest request_from_json(const Json& json) {
   request.remove_at_exit = base::json_bool(json, "removeAtExit");
   request.keep_standard_input = base::json_bool(json, "keepStandardInput");
   request.network = base::json_string(json, "network", "bridge");
+  request.pid_mode = base::json_string(json, "pidMode");
+  request.ipc_mode = base::json_string(json, "ipcMode");
+  request.uts_mode = base::json_string(json, "utsMode");
+  request.host_users = base::json_bool(json, "hostUsers");
   request.ports = ports_from_json(json.value("ports", Json::array()));
   mounts_from_json(json.value("mounts", Json::array()), request);
   request.environment = strings_of(json, "env");
@@ -166,6 +206,12 @@ RunRequest request_from_json(const Json& json) {
   }
   request.no_new_privileges = base::json_bool(json, "noNewPrivileges", true);
   request.seccomp = base::json_bool(json, "seccomp", true);
+  request.seccomp_profile = json.value("seccompProfile", Json());
+  request.seccomp_file = base::json_string(json, "seccompFile");
+  request.apparmor_profile = base::json_string(json, "apparmorProfile");
+  request.devices = devices_from_json(json.value("devices", Json::array()));
+  request.sysctls = json.value("sysctls", std::map<std::string, std::string>());
+  request.init = base::json_bool(json, "init");
   request.labels = json.value("labels", std::map<std::string, std::string>());
   request.stop_signal = base::json_string(json, "stopSignal");
   request.restart = parse_restart_policy(base::json_string(json, "restart", "no"));
@@ -211,6 +257,14 @@ Image image_from_json(const Json& json) {
 }
 
 }  // namespace
+
+std::string host_name_of(const RunRequest& request, const std::string& id) {
+  if (!request.host_name.empty()) return request.host_name;
+  if (request.uts_mode != "host") return id;
+  utsname names = {};
+  base::check(uname(&names), "uname");
+  return names.nodename;
+}
 
 std::string to_text(const SavedRequest& saved) {
   Json json = {{"request", request_to_json(saved.request)}, {"image", image_to_json(saved.image)}};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "runtime/device_option.h"
 #include "runtime/image_store.h"
 #include "runtime/restart_policy.h"
 #include "runtime/run_options.h"
@@ -20,8 +21,10 @@ struct RunRequest {
   std::string name;  // "": the id
   bool remove_at_exit = false;
   bool keep_standard_input = false;
-  bool terminal = false;  // of its own, whose other end is ours
-  std::string network = "bridge";
+  bool terminal = false;                     // of its own, whose other end is ours
+  std::string network = "bridge";            // or "none", "host", "container:ID"
+  std::string pid_mode, ipc_mode, uts_mode;  // "": of its own; "host", "container:ID"
+  bool host_users = false;                   // without a user namespace
   std::vector<PublishedPort> ports;
   std::vector<Volume> volumes;
   std::vector<TemporaryMount> temporary_mounts;
@@ -40,6 +43,12 @@ struct RunRequest {
   std::optional<int> oom_score_adjustment;
   bool no_new_privileges = true;
   bool seccomp = true;
+  base::Json seccomp_profile;    // as its file has it (seccomp_file.h); null: the default
+  std::string seccomp_file;      // where that was
+  std::string apparmor_profile;  // "": none
+  std::vector<DeviceWord> devices;
+  std::map<std::string, std::string> sysctls;
+  bool init = false;  // a process of ours in front, which reaps
   std::map<std::string, std::string> labels;
   std::string stop_signal;                    // "": the image's
   std::optional<std::uint64_t> stop_timeout;  // seconds
@@ -48,6 +57,9 @@ struct RunRequest {
   Resources resources;
   std::vector<std::string> command;
 };
+
+// The name that the container calls itself by.
+std::string host_name_of(const RunRequest& request, const std::string& id);
 
 // The contents of spec.json.
 struct SavedRequest {

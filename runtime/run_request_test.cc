@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 
 #include "base/error.h"
+#include "runtime/joined_container.h"
 
 namespace runtime {
 namespace {
@@ -24,6 +25,11 @@ SavedRequest everything() {
   request.groups = {10};
   request.limits = {parse_ulimit("nofile=10:20")};
   request.added_capabilities = {"NET_ADMIN"};
+  request.pid_mode = "container:0123";
+  request.ipc_mode = "host";
+  request.seccomp_profile = base::parse_json(R"({"defaultAction": "SCMP_ACT_ALLOW"})", "test");
+  request.devices = {parse_device("/dev/fuse:/dev/other:r")};
+  request.sysctls = {{"net.core.somaxconn", "7"}};
   request.labels = {{"tier", "front"}};
   request.stop_timeout = 3;
   request.restart = parse_restart_policy("on-failure:4");
@@ -48,6 +54,9 @@ TEST_CASE("a request is read as it was written") {
   CHECK(read.request.ports.front().protocol == Protocol::kUdp);
   CHECK((read.request.temporary_mounts.front().attributes & MOUNT_ATTR_NOEXEC) != 0);
   CHECK(read.request.restart.retries == 4);
+  CHECK(read.request.devices.front().destination == "/dev/other");
+  CHECK_FALSE(read.request.devices.front().write);
+  CHECK(read.request.sysctls.at("net.core.somaxconn") == "7");
   CHECK(read.request.resources.block_devices.front().weight == 100);
   CHECK(read.image.layer_directories == std::vector<std::string>{"/a", "/b"});
 }
@@ -75,6 +84,39 @@ TEST_CASE("the words about the process are checked") {
     CHECK_THROWS_AS(parse_host_entry(text), base::UsageError);
   }
   CHECK(parse_host_entry("db:::1").address == "::1");
+}
+
+TEST_CASE("a device has a place and accesses") {
+  DeviceWord device = parse_device("/dev/fuse:rw");
+  CHECK(device.destination == "/dev/fuse");
+  CHECK(device.write);
+  CHECK_FALSE(device.make);
+  CHECK(parse_device("/dev/a:/dev/b").destination == "/dev/b");
+  CHECK(needs_filter({parse_device("/dev/a:r")}));
+  CHECK_FALSE(needs_filter({parse_device("/dev/a")}));
+  for (const char* text : {"", "fuse", "/", "/dev/a:", "/dev/a:b", "/dev/a:rr", "/dev/a:/dev/b:", "/dev/a:/dev/b:x",
+                           "/dev/a:/dev/b:rw:m", "/dev/a:/"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(parse_device(text), base::UsageError);
+  }
+  for (const char* text : {"", "net.core.somaxconn", "=1", "net..x=1", "net.core.somaxconn=", "../x=1", "a=1\n2"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(parse_sysctl(text), base::UsageError);
+  }
+}
+
+TEST_CASE("the namespaces that are joined are of one container") {
+  RunRequest request;
+  CHECK(joined_container(request).empty());
+  request.network = parse_namespace_mode("--network", "container:web");
+  request.pid_mode = parse_namespace_mode("--pid", "container:web");
+  CHECK(joined_container(request) == "web");
+  request.ipc_mode = "container:db";
+  CHECK_THROWS_AS(joined_container(request), base::UsageError);
+  for (const char* text : {"", "container", "container:", "container:../x", "hosts"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(parse_namespace_mode("--pid", text), base::UsageError);
+  }
 }
 
 TEST_CASE("a file of variables has comments, and errors with their line") {

@@ -22,7 +22,7 @@ bool selinux_is_enabled() {
 
 void check_label_support(const ContainerSpec& spec) {
   if (!spec.process.apparmor_profile.empty() && !apparmor_is_enabled()) {
-    throw base::Error("config.json", "process.apparmorProfile", "AppArmor is not enabled on this machine");
+    throw base::Error("set", "process.apparmorProfile", "AppArmor is not enabled on this machine");
   }
   if (spec.process.selinux_label.empty() && spec.mount_label.empty()) return;
   if (selinux_is_enabled()) return;

@@ -156,10 +156,12 @@ int launch_in_unit(const base::Invocation& invocation) {
   Machine machine = machine_of(invocation);
   StateStore store(machine.state);
   try {
+    std::optional<ContainerState> state = store.load(id);
+    if (state && !state->namespaces.user) protect_binary();
     protect_binary_from_ranges();
     give_up_stored_files();
     CgroupPlan plan = move_aside(id);
-    std::optional<ContainerState> state = store.load(id);
+    state = store.load(id);
     if (!state || state->stop_requested) throw base::Error("start", id, "it was stopped meanwhile");
     store.edit(id, [](ContainerState& starting) { starting.status = Status::kStarting; });
     InitFiles files{.standard_input = base::open_file("/dev/null", O_RDONLY),

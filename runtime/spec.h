@@ -70,6 +70,7 @@ struct Mount {
   bool copy_link = false;          // of a bind: a link as the source is made again at the destination ("copy-symlink")
   bool follow_destination = true;  // false: a link at the destination is mounted over itself ("dest-nofollow")
   bool follow_source = true;       // false: a link as the source is bound itself ("src-nofollow")
+  int of_process = 0;              // of a bind: the source is as this process sees it; 0: as we do
   bool remount = false;            // nothing new: the attributes of what is mounted there change
 };
 
@@ -127,6 +128,7 @@ struct Process {
   std::optional<Scheduler> scheduler = {};
   std::optional<int> io_priority = {};            // ioprio_set(2)'s value: class << 13 | data
   std::string cpus_before = {}, cpus_after = {};  // of execCPUAffinity: until and from the execve on; lists as "0-3"
+  bool init = false;                              // below a process of ours that reaps (init_process.h)
   bool new_keyring = true;                        // a session keyring of its own; false: its caller's
   std::optional<std::uint64_t> personality = {};  // PER_*
   std::string apparmor_profile = {};

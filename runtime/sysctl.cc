@@ -29,7 +29,7 @@ Owner owner_of(const std::string& path) {
 }
 
 [[noreturn]] void refuse_sysctl(const std::string& name, const std::string& reason) {
-  throw base::Error("config.json", "linux.sysctl." + name, reason);
+  throw base::Error("set", "linux.sysctl." + name, reason);
 }
 
 // "" for none.

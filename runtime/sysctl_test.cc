@@ -45,7 +45,7 @@ TEST_CASE("a parameter of the machine is refused (CVE-2022-0811)") {
     CHECK(reason(name, kAll).find("belongs to the machine") != std::string::npos);
   }
   CHECK(reason("kernel.core_pattern", kAll) ==
-        "config.json linux.sysctl.kernel.core_pattern: it belongs to the machine, not to a namespace");
+        "set linux.sysctl.kernel.core_pattern: it belongs to the machine, not to a namespace");
 }
 
 TEST_CASE("a name cannot leave its directory") {
