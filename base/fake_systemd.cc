@@ -134,6 +134,12 @@ std::string FakeSystemd::start_service(const TransientService& service, std::chr
   return start(service.name, timeout);
 }
 
+void FakeSystemd::start_timer(const TransientTimer& timer) {
+  calls.push_back("timer " + timer.name);
+  add(timer.name);
+  units[timer.name].active_state = "active";
+}
+
 std::string FakeSystemd::system_state() {
   return "running";
 }

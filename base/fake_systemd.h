@@ -38,6 +38,7 @@ class FakeSystemd : public Systemd {
   std::string start_scope(const ScopeRequest& scope) override;
   void set_properties(const std::string& unit, const std::vector<UnitProperty>& changed) override;
   std::string start_service(const TransientService& service, std::chrono::milliseconds timeout) override;
+  void start_timer(const TransientTimer& timer) override;
   std::string system_state() override;
 };
 

@@ -253,6 +253,17 @@ class BusSystemd : public Systemd {
     return wait_for_job(read_string(reply.get(), 'o'), timeout);
   }
 
+  void start_timer(const TransientTimer& timer) override {
+    Message request(method("StartTransientUnit"));
+    sd_bus_message* message = request.get();
+    checked(sd_bus_message_append(message, "ss", timer.name.c_str(), "fail"), "build D-Bus message");
+    append_timer(message, timer);
+    finished_.clear();
+    const Message reply = send(message, "start", timer.name);
+    const std::string result = wait_for_job(read_string(reply.get(), 'o'), milliseconds(30000));
+    if (result != "done") throw Error("start", timer.name, result);
+  }
+
   std::string system_state() override {
     BusError error;
     char* state = nullptr;

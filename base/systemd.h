@@ -47,6 +47,16 @@ struct TransientService {
   int kill_signal = 15;
   std::string kill_mode = "control-group";
   std::chrono::milliseconds stop_timeout{90000};
+  std::optional<int> log_level_max = {};  // syslog's; what systemd says about the unit counts, too
+};
+
+// A timer that starts a service again and again (systemd.timer(5)); both exist in systemd's memory alone.
+struct TransientTimer {
+  std::string name;  // "web.timer", and the service is "web.service"
+  std::string description;
+  std::chrono::milliseconds first{0};     // from the timer's start to the service's
+  std::chrono::milliseconds interval{0};  // from the service's end to its next start
+  TransientService service;
 };
 
 class Systemd {
@@ -88,6 +98,9 @@ class Systemd {
   // Makes and starts it; returns the start job's result as start() does. Throws Error when systemd refuses, also when a
   // unit of the name exists.
   virtual std::string start_service(const TransientService& service, std::chrono::milliseconds timeout) = 0;
+
+  // Makes and starts the timer. Throws Error when systemd refuses, also when a unit of one of the names exists.
+  virtual void start_timer(const TransientTimer& timer) = 0;
 
   // "running", "degraded", "starting", …
   virtual std::string system_state() = 0;

@@ -62,11 +62,29 @@ void append_service(sd_bus_message* message, const TransientService& service) {
   if (!service.restart_after_success) {
     built(sd_bus_message_append(message, "(sv)", "RestartPreventExitStatus", "(aiai)", 1, 0, 0));
   }
+  if (service.log_level_max) put("LogLevelMax", "i", *service.log_level_max);
   put("StartLimitIntervalUSec", "t", service.starts == 0 ? std::uint64_t{0} : UINT64_MAX);
   if (service.starts > 0) put("StartLimitBurst", "u", service.starts);
   append_commands(message, "ExecStart", service.start);
   append_commands(message, "ExecStartPost", service.start_post);
   append_commands(message, "ExecStopPost", service.stop_post);
+}
+
+void append_timer(sd_bus_message* message, const TransientTimer& timer) {
+  constexpr std::uint64_t kAccuracy = 50000;  // microseconds; a minute otherwise
+  built(sd_bus_message_open_container(message, 'a', "(sv)"));
+  built(sd_bus_message_append(message, "(sv)", "Description", "s", timer.description.c_str()));
+  built(sd_bus_message_append(message, "(sv)", "CollectMode", "s", "inactive-or-failed"));
+  built(sd_bus_message_append(message, "(sv)", "AccuracyUSec", "t", kAccuracy));
+  built(sd_bus_message_append(message, "(sv)", "TimersMonotonic", "a(st)", 2, "OnActiveSec", microseconds(timer.first),
+                              "OnUnitInactiveSec", microseconds(timer.interval)));
+  close_containers(message, 1);
+  built(sd_bus_message_open_container(message, 'a', "(sa(sv))"));
+  built(sd_bus_message_open_container(message, 'r', "sa(sv)"));
+  built(sd_bus_message_append(message, "s", timer.service.name.c_str()));
+  built(sd_bus_message_open_container(message, 'a', "(sv)"));
+  append_service(message, timer.service);
+  close_containers(message, 3);
 }
 
 }  // namespace base

@@ -3,6 +3,7 @@
 #include "runtime/container_resources_commands.h"
 #include "runtime/copy_command.h"
 #include "runtime/exec_command.h"
+#include "runtime/health_command.h"
 #include "runtime/list_commands.h"
 #include "runtime/logs_command.h"
 #include "runtime/run_command.h"
@@ -38,6 +39,7 @@ std::vector<base::Command> container_commands() {
                                                  list_commands(),
                                                  {logs_command(), exec_command(), copy_command()},
                                                  container_resources_commands(),
+                                                 health_commands(),
                                                  unit_commands()}) {
     commands.insert(commands.end(), some.begin(), some.end());
   }

@@ -21,6 +21,7 @@
 
 #include "base/applet.h"
 #include "base/fd.h"
+#include "runtime/health.h"
 
 namespace runtime {
 
@@ -36,7 +37,8 @@ struct ImageConfig {
   std::vector<std::string> exposed_ports;  // "80/tcp"
   std::vector<std::string> volumes;        // paths in the container
   std::map<std::string, std::string> labels;
-  std::string stop_signal;            // "SIGTERM", "15", ""
+  std::string stop_signal;  // "SIGTERM", "15", ""
+  HealthSetting health;
   std::vector<std::string> diff_ids;  // "sha256:<hex>", lowest layer first
 };
 

@@ -18,6 +18,7 @@
 #include "runtime/boot.h"
 #include "runtime/container_data.h"
 #include "runtime/container_spec.h"
+#include "runtime/health_probe.h"
 #include "runtime/id_range.h"
 #include "runtime/joined_container.h"
 #include "runtime/service.h"
@@ -208,6 +209,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
   if (plan.kind == CgroupPlan::Kind::kNone && !saved.request.pid_mode.empty()) {
     throw base::Error("share processes with", saved.request.pid_mode, "needs cgroup v2, to end those of the container");
   }
+  reset_health(store, id, health_check(saved.image.config.health, saved.request.health));
   try {
     Started started{.launched = {.pid_fd = {}, .channel = Channel(base::Fd()), .cgroup = Cgroup("")}, .claims = {}};
     for (const PublishedPort& port : saved.request.ports) started.claims.push_back(claim_port(port));
@@ -274,6 +276,7 @@ void finish(const Machine& machine, const std::string& id, int exit_code, bool o
     ended.start_time = 0;
     ended.cgroup.clear();
     ended.address.clear();
+    ended.restart_wanted = false;
     ended.ports.clear();  // another container may have them from here on
     if (again) ended.restarts++;
   });

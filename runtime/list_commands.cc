@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "runtime/boot.h"
 #include "runtime/cgroup.h"
+#include "runtime/health_probe.h"
 #include "runtime/launch.h"
 #include "runtime/lifecycle.h"
 
@@ -34,10 +35,12 @@ std::string age(const std::string& since) {
   return base::format_duration(std::max(seconds, std::chrono::seconds(0)));
 }
 
-std::string status_text(const ContainerState& state) {
+std::string status_text(const StateStore& store, const ContainerState& state) {
+  std::optional<Health> health;
   switch (state.status) {
     case Status::kRunning:
-      return "running " + age(state.started);
+      health = load_health(store, state.id);
+      return "running " + age(state.started) + (health ? " (" + std::string(health_name(health->status)) + ")" : "");
     case Status::kExited:
       return "exited (" + std::to_string(state.exit_code) + (state.out_of_memory ? ", out of memory" : "") + ") " +
              age(state.finished) + " ago";
@@ -57,21 +60,27 @@ std::string ports_text(const ContainerState& state) {
   return base::join(ports, ", ");
 }
 
-// "name=PART", "label=KEY[=VALUE]", "status=WORD", "id=BEGINNING": all filters must hold.
-bool passes(const ContainerState& state, const std::string& filter) {
+std::string health_of(const StateStore& store, const ContainerState& state) {
+  std::optional<Health> health = load_health(store, state.id);
+  return health ? std::string(health_name(health->status)) : "none";
+}
+
+// "name=PART", "label=KEY[=VALUE]", "status=WORD", "health=WORD", "id=BEGINNING": all filters must hold.
+bool passes(const StateStore& store, const ContainerState& state, const std::string& filter) {
   std::string key = filter.substr(0, filter.find('='));
   std::string value = key.size() == filter.size() ? "" : filter.substr(key.size() + 1);
   if (!value.empty()) {
     if (key == "name") return state.name.find(value) != std::string::npos;
     if (key == "id") return state.id.starts_with(value);
     if (key == "status") return status_name(state.status) == value;
+    if (key == "health") return health_of(store, state) == value;
     if (key == "label") {
       std::string label = value.substr(0, value.find('='));
       auto found = state.labels.find(label);
       return found != state.labels.end() && (label == value || found->second == value.substr(label.size() + 1));
     }
   }
-  throw base::UsageError("--filter '" + filter + "': expected name=, id=, status= or label= with a value");
+  throw base::UsageError("--filter '" + filter + "': expected name=, id=, status=, health= or label= with a value");
 }
 
 // Of a machine that runs: what its init says. Asking means joining, so first our file is made unreachable.
@@ -80,6 +89,14 @@ std::string system_of(const StateStore& store, const ContainerState& state) {
 }
 bool is_running_machine(const ContainerState& state) {
   return state.machine && state.status == Status::kRunning;
+}
+
+// The object that `ps` and `inspect` print.
+base::Json shown(const StateStore& store, const ContainerState& state) {
+  base::Json json = to_json(state);
+  std::optional<Health> health = load_health(store, state.id);
+  json["health"] = health ? to_json(*health) : base::Json();
+  return json;
 }
 
 int ps(const base::Invocation& invocation) {
@@ -92,11 +109,11 @@ int ps(const base::Invocation& invocation) {
     std::erase_if(states, [](const ContainerState& state) { return !is_active(state); });
   }
   for (const std::string& filter : filters) {
-    std::erase_if(states, [&](const ContainerState& state) { return !passes(state, filter); });
+    std::erase_if(states, [&](const ContainerState& state) { return !passes(store, state, filter); });
   }
   if (invocation.flag("json")) {
     base::Json list = base::Json::array();
-    for (const ContainerState& state : states) list.push_back(to_json(state));
+    for (const ContainerState& state : states) list.push_back(shown(store, state));
     print(base::to_text(list, 2) + "\n");
     return 0;
   }
@@ -108,7 +125,7 @@ int ps(const base::Invocation& invocation) {
   table.add_row({"ID", "NAME", "IMAGE", "STATUS", "ADDRESS", "PORTS", "COMMAND"});
   for (const ContainerState& state : states) {
     std::string system = is_running_machine(state) ? ", system " + system_of(store, state) : "";
-    table.add_row({state.id, state.name, state.image, status_text(state) + system,
+    table.add_row({state.id, state.name, state.image, status_text(store, state) + system,
                    state.address.empty() ? "-" : state.address, ports_text(state).empty() ? "-" : ports_text(state),
                    base::join(state.command, " ").substr(0, 40)});
   }
@@ -121,7 +138,7 @@ int inspect(const base::Invocation& invocation) {
   base::Json list = base::Json::array();
   for (const std::string& name : invocation.arguments) {
     ContainerState state = store.find(name);
-    base::Json json = to_json(state);
+    base::Json json = shown(store, state);
     Cgroup cgroup(state.cgroup);
     base::Json usage = base::Json::object();
     for (const char* knob : {"memory.current", "memory.max", "pids.current", "pids.max", "cpu.max"}) {
@@ -171,7 +188,7 @@ std::vector<base::Command> list_commands() {
                    {.name = "filter",
                     .letter = 'f',
                     .value = "KEY=VALUE",
-                    .help = "only those with this name (a part of it), id, status or label",
+                    .help = "only those with this name (a part of it), id, status, health or label",
                     .repeatable = true},
                    {.name = "json", .help = "as JSON"}},
        .run = ps},

@@ -211,6 +211,9 @@ ImageConfig parse_image_config(std::string_view text, std::size_t layers, std::s
   result.exposed_ports = keys_member(*config, "ExposedPorts", where);
   result.volumes = keys_member(*config, "Volumes", where);
   result.stop_signal = string_member(*config, "StopSignal", where);
+  if (const base::Json* health = member(*config, "Healthcheck")) {
+    result.health = health_setting_of_image(*health, where);
+  }
   for (const std::string& name : keys_member(*config, "Labels", where)) {
     result.labels[name] = string_member(config->at("Labels"), name, where);
   }

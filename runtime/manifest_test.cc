@@ -111,7 +111,8 @@ TEST_CASE("of an index the linux/amd64 image is taken") {
 TEST_CASE("a configuration says how the app starts") {
   const ImageConfig parsed = parse_image_config(
       config("\"" + kA + "\"", R"({"Entrypoint":["/bin/app"],"Cmd":null,"Env":["A=b"],"WorkingDir":"/srv","User":"7:8",
-        "ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},"Labels":{"k":"v"},"StopSignal":"SIGQUIT"})"),
+        "ExposedPorts":{"80/tcp":{}},"Volumes":{"/data":{}},"Labels":{"k":"v"},"StopSignal":"SIGQUIT",
+        "Healthcheck":{"Test":["CMD","/up"],"Retries":2}})"),
       1, "x");
   CHECK(parsed.entrypoint == std::vector<std::string>{"/bin/app"});
   CHECK(parsed.cmd.empty());
@@ -122,6 +123,8 @@ TEST_CASE("a configuration says how the app starts") {
   CHECK(parsed.volumes == std::vector<std::string>{"/data"});
   CHECK(parsed.labels.at("k") == "v");
   CHECK(parsed.stop_signal == "SIGQUIT");
+  CHECK(parsed.health.command == std::vector<std::string>{"/up"});
+  CHECK(parsed.health.retries == 2);
   CHECK(parsed.diff_ids == std::vector<std::string>{kA});
 }
 

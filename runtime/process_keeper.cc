@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "runtime/boot.h"
 #include "runtime/foreground.h"
+#include "runtime/health_keeper.h"
 #include "runtime/supervisor.h"
 
 namespace runtime {
@@ -66,11 +67,16 @@ End run_once(const Machine& machine, const std::string& id, const Attachment& at
   CgroupPlan plan = plan_cgroup(id, "Container " + state.name + " (" + state.image + ")");
   Started running = start_from_files(machine, id, plan, true, std::move(files));
   started();
-  End end{.exit_code = look_after(running.launched, state, pipes, log, attachment), .again = false};
+  End end;
+  {
+    HealthKeeper health(machine, id);
+    end.exit_code = look_after(running.launched, state, pipes, log, attachment);
+  }
   const Cgroup& cgroup = running.launched.cgroup;
   bool out_of_memory = cgroup.exists() && cgroup.out_of_memory_killed();
   if (std::optional<ContainerState> ended = store.load(id); ended && attachment.restart && !ended->stop_requested) {
-    end.again = restarts_after(parse_restart_policy(ended->restart_policy), end.exit_code, ended->restarts);
+    end.again = ended->restart_wanted ||
+                restarts_after(parse_restart_policy(ended->restart_policy), end.exit_code, ended->restarts);
   }
   finish(machine, id, end.exit_code, out_of_memory, end.again);
   return end;

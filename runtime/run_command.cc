@@ -76,6 +76,9 @@ RunRequest checked_request(const base::Invocation& invocation) {
   if (!invocation.flag("detach")) {
     if (request.log_driver == "journald") throw base::UsageError("--log-driver journald needs --detach");
     if (request.restart.kind != RestartPolicy::Kind::kNo) throw base::UsageError("--restart needs --detach");
+    if (request.health.action == HealthAction::kRestart) {
+      throw base::UsageError("--health-on-failure restart needs --detach");
+    }
   } else if (request.keep_standard_input) {
     throw base::UsageError("--interactive and --detach exclude each other");
   } else if (request.terminal) {

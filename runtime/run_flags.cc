@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "runtime/boot.h"
+#include "runtime/health_options.h"
 #include "runtime/joined_container.h"
 #include "runtime/mount_option.h"
 #include "runtime/process_options.h"
@@ -162,6 +163,10 @@ void read_life(const base::Invocation& invocation, RunRequest& request) {
   if (invocation.given("stop-timeout")) {
     request.stop_timeout = invocation.number("stop-timeout", 0, kMostStopSeconds);
   }
+  request.health = health_setting_of(invocation);
+  if (request.remove_at_exit && request.health.action == HealthAction::kRestart) {
+    throw base::UsageError("--rm and --health-on-failure restart exclude each other");
+  }
 }
 
 // After the network and the user, which must fit.
@@ -293,6 +298,7 @@ std::vector<base::Option> request_options() {
        .choices = {"journald", "local"}},
   };
   for (const base::Option& option : process_options()) options.push_back(option);
+  for (const base::Option& option : health_options()) options.push_back(option);
   for (const base::Option& option : resource_options()) options.push_back(option);
   return options;
 }

@@ -161,6 +161,7 @@ Json request_to_json(const RunRequest& request) {
                {"init", request.init},
                {"labels", Json(request.labels)},
                {"stopSignal", request.stop_signal},
+               {"health", to_json(request.health)},
                {"restart", restart_policy_text(request.restart)},
                {"logDriver", request.log_driver},
                {"resources", to_json(request.resources)},
@@ -215,6 +216,7 @@ RunRequest request_from_json(const Json& json) {
   request.labels = json.value("labels", std::map<std::string, std::string>());
   request.stop_signal = base::json_string(json, "stopSignal");
   request.restart = parse_restart_policy(base::json_string(json, "restart", "no"));
+  request.health = health_setting_from_json(json.value("health", Json::object()));
   request.log_driver = base::json_string(json, "logDriver");
   request.resources = resources_from_json(json.value("resources", Json::object()));
   request.command = strings_of(json, "command");
@@ -238,7 +240,8 @@ Json image_to_json(const Image& image) {
           {"workingDir", config.working_dir},
           {"user", config.user},
           {"labels", Json(config.labels)},
-          {"stopSignal", config.stop_signal}};
+          {"stopSignal", config.stop_signal},
+          {"health", to_json(config.health)}};
 }
 
 Image image_from_json(const Json& json) {
@@ -253,6 +256,7 @@ Image image_from_json(const Json& json) {
   image.config.user = base::json_string(json, "user");
   image.config.labels = json.value("labels", std::map<std::string, std::string>());
   image.config.stop_signal = base::json_string(json, "stopSignal");
+  image.config.health = health_setting_from_json(json.value("health", Json::object()));
   return image;
 }
 

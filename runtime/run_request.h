@@ -53,6 +53,7 @@ struct RunRequest {
   std::string stop_signal;                    // "": the image's
   std::optional<std::uint64_t> stop_timeout;  // seconds
   RestartPolicy restart;
+  HealthSetting health;    // over the image's
   std::string log_driver;  // "journald", "local"; "": journald where systemd runs
   Resources resources;
   std::vector<std::string> command;

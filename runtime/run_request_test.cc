@@ -32,6 +32,7 @@ SavedRequest everything() {
   request.sysctls = {{"net.core.somaxconn", "7"}};
   request.labels = {{"tier", "front"}};
   request.stop_timeout = 3;
+  request.health.retries = 9;
   request.restart = parse_restart_policy("on-failure:4");
   request.resources.memory_max = 1 << 20;
   request.resources.cpuset_cpus = "0-1";
@@ -57,6 +58,7 @@ TEST_CASE("a request is read as it was written") {
   CHECK(read.request.devices.front().destination == "/dev/other");
   CHECK_FALSE(read.request.devices.front().write);
   CHECK(read.request.sysctls.at("net.core.somaxconn") == "7");
+  CHECK(read.request.health.retries == 9);
   CHECK(read.request.resources.block_devices.front().weight == 100);
   CHECK(read.image.layer_directories == std::vector<std::string>{"/a", "/b"});
 }

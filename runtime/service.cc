@@ -25,6 +25,7 @@
 #include "base/systemd.h"
 #include "base/text.h"
 #include "runtime/cgroup_scope.h"
+#include "runtime/health_keeper.h"
 #include "runtime/own_program.h"
 #include "runtime/start_gate.h"
 #include "runtime/supervisor.h"
@@ -42,12 +43,6 @@ constexpr int kKilledMilliseconds = 15000;
 constexpr milliseconds kUnitGone{10000};
 constexpr std::uint64_t kBarrierMicroseconds = 5000000;
 
-base::UnitCommand own_command(const Machine& machine, const char* command, const std::string& id) {
-  return {.file = own_program(),
-          .arguments = {"container", "--root", machine.root, "--state", machine.state, "--subnet",
-                        machine.subnet.text(), command, id}};
-}
-
 base::TransientService service_for(const Machine& machine, const ContainerState& state, std::size_t ports) {
   RestartPolicy policy = parse_restart_policy(state.restart_policy);
   base::TransientService service;
@@ -56,9 +51,9 @@ base::TransientService service_for(const Machine& machine, const ContainerState&
   service.description = "Container " + state.name + " (" + state.image + ")";
   service.type = "forking";
   service.pid_file = StateStore(machine.state).path_of(state.id, "pid");
-  service.start = {own_command(machine, "unit-launch", state.id)};
-  service.start_post = {own_command(machine, "unit-start", state.id)};
-  service.stop_post = {own_command(machine, "unit-ended", state.id)};
+  service.start = {unit_command(machine, "unit-launch", state.id)};
+  service.start_post = {unit_command(machine, "unit-start", state.id)};
+  service.stop_post = {unit_command(machine, "unit-ended", state.id)};
   service.log_identifier = "container@" + state.id;
   service.delegate = true;
   service.stored_files = static_cast<unsigned>(ports);
@@ -183,8 +178,10 @@ int launch_in_unit(const base::Invocation& invocation) {
 
 int start_in_unit(const base::Invocation& invocation) {
   const std::string& id = invocation.arguments.front();
-  StateStore store(machine_of(invocation).state);
+  Machine machine = machine_of(invocation);
+  StateStore store(machine.state);
   try {
+    start_health_timer(machine, id);
     let_it_execute(store.path_of(id));
     store.edit(id, [](ContainerState& state) {
       state.status = Status::kRunning;
@@ -195,6 +192,9 @@ int start_in_unit(const base::Invocation& invocation) {
   } catch (const StartError& error) {
     record_failure(store, id, error.exit_code(), error.what());
     return error.exit_code();
+  } catch (const base::Error& error) {
+    record_failure(store, id, 125, error.what());
+    return 125;
   }
 }
 
@@ -213,13 +213,15 @@ int ended_in_unit(const base::Invocation& invocation) {
   StateStore store(machine.state);
   std::optional<ContainerState> state = store.load(id);
   if (!state) return 0;
+  stop_health_timer(store, id);
   bool ran = state->status == Status::kRunning;
   int exit_code = ran ? exit_code_from_environment() : state->exit_code;
   Cgroup cgroup(state->cgroup);
   bool out_of_memory = ran && cgroup.exists() && cgroup.out_of_memory_killed();
   // A first start that failed is told to the one who asked for it, who is waiting.
   bool again = (ran || state->restarts > 0) && !state->stop_requested &&
-               restarts_after(parse_restart_policy(state->restart_policy), exit_code, state->restarts);
+               (state->restart_wanted ||
+                restarts_after(parse_restart_policy(state->restart_policy), exit_code, state->restarts));
   if (!ran) store.edit(id, [](ContainerState& failed) { failed.remove_at_exit = false; });
   finish(machine, id, exit_code, out_of_memory, again);
   return 0;
@@ -229,6 +231,12 @@ int ended_in_unit(const base::Invocation& invocation) {
 
 bool can_be_service() {
   return systemd_is_running() && !cgroup_mount().empty();
+}
+
+base::UnitCommand unit_command(const Machine& machine, const char* command, const std::string& id) {
+  return {.file = own_program(),
+          .arguments = {"container", "--root", machine.root, "--state", machine.state, "--subnet",
+                        machine.subnet.text(), command, id}};
 }
 
 std::string unit_of(const std::string& id) {

@@ -6,12 +6,16 @@
 #include <vector>
 
 #include "base/applet.h"
+#include "base/systemd.h"
 #include "runtime/lifecycle.h"
 
 namespace runtime {
 
 // True where systemd runs and cgroup v2 is mounted.
 bool can_be_service();
+
+// The command line of a unit that calls `container COMMAND ID`.
+base::UnitCommand unit_command(const Machine& machine, const char* command, const std::string& id);
 
 std::string unit_of(const std::string& id);  // "container-<id>.service"
 

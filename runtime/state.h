@@ -59,6 +59,7 @@ struct ContainerState {
   std::string restart_policy = "no";
   unsigned restarts = 0;        // by the policy, since the last start by a person
   bool stop_requested = false;  // by a person: the policy does not start it again
+  bool restart_wanted = false;  // it is started again at its end, whatever the policy says
   std::map<std::string, std::string> labels;
   Namespaces namespaces;  // which ones are its own
   Process process;        // what exec starts from; without its filter (file `seccomp`)

@@ -155,6 +155,7 @@ base::Json to_json(const ContainerState& state) {
           {"restartPolicy", state.restart_policy},
           {"restarts", state.restarts},
           {"stopRequested", state.stop_requested},
+          {"restartWanted", state.restart_wanted},
           {"labels", base::Json(state.labels)},
           {"namespaces",
            {{"user", state.namespaces.user},
@@ -200,6 +201,7 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
     state.restart_policy = base::json_string(json, "restartPolicy", "no");
     state.restarts = static_cast<unsigned>(base::json_integer(json, "restarts"));
     state.stop_requested = base::json_bool(json, "stopRequested");
+    state.restart_wanted = base::json_bool(json, "restartWanted");
     state.labels = json.value("labels", std::map<std::string, std::string>());
     state.annotations = json.value("annotations", base::Json::object());
     for (const base::Json& port : json.value("ports", base::Json::array())) {
