@@ -60,8 +60,10 @@ BindSource open_source(const Mount& mount) {
   if (mount.attributes != 0 || mount.cleared != 0) {
     change_attributes(source.tree, mount.attributes, mount.cleared, false, mount.source);
   }
+  // What is to be filled is made read-only when that is done (make_filesystems_read_only()).
+  std::uint64_t later = mount.copy_up ? MOUNT_ATTR_RDONLY : 0;
   if (mount.recursive_attributes != 0 || mount.recursive_cleared != 0) {
-    change_attributes(source.tree, mount.recursive_attributes, mount.recursive_cleared, true, mount.source);
+    change_attributes(source.tree, mount.recursive_attributes & ~later, mount.recursive_cleared, true, mount.source);
   }
   // It is a peer of the host's mount until something else is said.
   std::uint64_t propagation = mount.propagation != 0 ? mount.propagation : std::uint64_t{MS_PRIVATE | MS_REC};

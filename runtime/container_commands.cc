@@ -10,6 +10,7 @@
 #include "runtime/service.h"
 #include "runtime/state.h"
 #include "runtime/stop.h"
+#include "runtime/volume_command.h"
 
 namespace runtime {
 
@@ -37,7 +38,7 @@ std::vector<base::Command> container_commands() {
   std::vector<base::Command> commands = run_commands();
   for (const std::vector<base::Command>& some : {stop_commands(),
                                                  list_commands(),
-                                                 {logs_command(), exec_command(), copy_command()},
+                                                 {logs_command(), exec_command(), volume_command(), copy_command()},
                                                  container_resources_commands(),
                                                  health_commands(),
                                                  unit_commands()}) {

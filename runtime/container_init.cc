@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -98,10 +99,11 @@ std::string state_for_hook(const ContainerSpec& spec, std::string_view status) {
   return hook_state(spec.id, status, getpid(), spec.hooks.bundle, spec.annotations);
 }
 
-// Everything is mounted, the root is writable still and not entered. Those of the runtime's namespaces are the
-// parent's.
+// Everything is mounted and filled, the root is writable still and not entered. Those of the runtime's namespaces are
+// the parent's.
 void run_hooks_before_pivot(const ContainerSpec& spec, Channel& channel) {
-  if (!spec.hooks.before_pivot()) return;
+  bool fills = std::ranges::any_of(spec.mounts, [](const Mount& m) { return m.type == "bind" && m.copy_up; });
+  if (!spec.hooks.before_pivot() && !fills) return;
   channel.send(kHooks);
   channel.expect(kGo);
   run_hooks("createContainer", spec.hooks.create_container, state_for_hook(spec, "creating"));

@@ -55,6 +55,7 @@ bool has_device(const std::string& type) {
 }
 
 bool read_only_later(const Mount& mount) {
+  if (mount.type == "bind") return mount.copy_up && (mount.recursive_attributes & MOUNT_ATTR_RDONLY) != 0;
   return mount.type == "tmpfs" && (mount.attributes & MOUNT_ATTR_RDONLY) != 0;
 }
 

@@ -121,7 +121,8 @@ ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, 
                            .source = volume.source,
                            .recursive_attributes = kVolumeAttributes | (volume.read_only ? MOUNT_ATTR_RDONLY : 0u),
                            .recursive = true,
-                           .id_mapped = true});
+                           .id_mapped = true,
+                           .copy_up = volume.fill});
   }
   spec.masked_paths = default_masked_paths();
   spec.read_only_paths = default_read_only_paths();

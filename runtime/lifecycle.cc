@@ -18,6 +18,8 @@
 #include "runtime/boot.h"
 #include "runtime/container_data.h"
 #include "runtime/container_spec.h"
+#include "runtime/container_uses.h"
+#include "runtime/container_volumes.h"
 #include "runtime/health_probe.h"
 #include "runtime/id_range.h"
 #include "runtime/joined_container.h"
@@ -172,6 +174,7 @@ std::string create_container(const Machine& machine, const RunRequest& asked, co
   try {
     state.first_id = take_ids(machine, store, state, joined);
     make_layer(machine, state.id, state.first_id);
+    claim_uses(machine, state.id, saved.request);
     save_request(store, state.id, saved);
     state.status = made;
     store.save(state);
@@ -221,8 +224,10 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     if (bridged) interface = network.reserve(id);
     state.address = interface.address;
     std::optional<SharedNamespaces> shared = share_namespaces(store, saved.request, state);
+    SavedRequest placed = saved;
+    ContainerVolumes volumes(machine, id, placed.request);
     std::vector<Mount> provided = write_etc_files(machine, id, state.first_id, saved.request, state.address);
-    ContainerSpec spec = make_spec(saved, state, provided);
+    ContainerSpec spec = make_spec(placed, state, provided);
     if (shared) shared->share(wanted_of(saved.request), spec);
     give_devices(machine, saved.request, state, spec);
     spec.network = interface;
@@ -243,7 +248,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     state.start_time = process_start_time(state.pid);
     state.cgroup = started.launched.cgroup.path();
     save();
-    wait_until_running(started.launched);
+    wait_until_running(started.launched, [&] { volumes.filled(); });
     if (waits) return started;
     state.status = Status::kRunning;
     state.started = now_text();

@@ -30,8 +30,8 @@ std::map<std::string, std::string> words_of(std::string_view text) {
     std::size_t equals = word.find('=');
     std::string name = usual_name(word.substr(0, equals));
     std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
-    if (equals == std::string::npos && name != "readonly") {
-      wrong(text, "'" + word + "' is none of NAME=VALUE and readonly");
+    if (equals == std::string::npos && name != "readonly" && name != "volume-nocopy") {
+      wrong(text, "'" + word + "' is none of NAME=VALUE, readonly and volume-nocopy");
     }
     if (!words.emplace(name, value).second) wrong(text, name + " is given twice");
   }
@@ -47,12 +47,12 @@ std::string take(std::map<std::string, std::string>& words, const std::string& n
   return value;
 }
 
-bool take_readonly(std::map<std::string, std::string>& words, std::string_view text) {
-  if (!words.contains("readonly")) return false;
-  std::string value = take(words, "readonly");
+bool take_truth(std::map<std::string, std::string>& words, const std::string& name, std::string_view text) {
+  if (!words.contains(name)) return false;
+  std::string value = take(words, name);
   if (value.empty() || value == "true" || value == "1") return true;
   if (value == "false" || value == "0") return false;
-  wrong(text, "readonly is true or false");
+  wrong(text, name + " is true or false");
 }
 
 bool is_place(const std::string& path) {
@@ -84,20 +84,40 @@ TemporaryMount temporary_mount(std::map<std::string, std::string>& words, const 
   return mount;
 }
 
+// A directory that the runtime keeps, under a name or with the container.
+Volume kept_volume(std::map<std::string, std::string>& words, const std::string& type, std::string_view text) {
+  Volume volume{.destination = {}};
+  volume.own = type == "empty";
+  if (volume.own) return volume;
+  volume.name = take(words, "source");
+  if (!is_valid_id(volume.name))
+    wrong(text, "source= is a volume's name: letters, digits, _ + - (and . after the first)");
+  volume.fill = true;
+  if (words.contains("volume-nocopy")) volume.fill = !take_truth(words, "volume-nocopy", text);
+  return volume;
+}
+
 }  // namespace
 
 std::variant<Volume, TemporaryMount> parse_mount(std::string_view text) {
   std::map<std::string, std::string> words = words_of(text);
   std::string type = take(words, "type");
   std::string target = take(words, "target");
-  bool read_only = take_readonly(words, text);
+  bool read_only = take_truth(words, "readonly", text);
   if (!is_place(target)) wrong(text, "target= is an absolute path in the container, not its root");
   if (type == "tmpfs") {
     TemporaryMount mount = temporary_mount(words, target, read_only, text);
     require_nothing_left(words, type, text);
     return mount;
   }
-  if (type != "bind") wrong(text, "type is bind or tmpfs");
+  if (type == "volume" || type == "empty") {
+    Volume volume = kept_volume(words, type, text);
+    volume.destination = target;
+    volume.read_only = read_only;
+    require_nothing_left(words, type, text);
+    return volume;
+  }
+  if (type != "bind") wrong(text, "type is bind, volume, empty or tmpfs");
   Volume volume{.source = take(words, "source"), .destination = target, .read_only = read_only};
   if (!volume.source.starts_with('/')) wrong(text, "source= is an absolute path on this machine");
   require_nothing_left(words, type, text);

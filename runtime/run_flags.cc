@@ -221,8 +221,8 @@ std::vector<base::Option> request_options() {
        .repeatable = true},
       {.name = "volume",
        .letter = 'v',
-       .value = "HOST:CONTAINER[:ro]",
-       .help = "show a directory or file of this machine, owned alike",
+       .value = "HOST|NAME:CONTAINER[:ro]",
+       .help = "show a directory or file of this machine, owned alike, or a named volume",
        .repeatable = true},
       {.name = "tmpfs",
        .value = "PATH[:OPTION,...]",
@@ -230,7 +230,9 @@ std::vector<base::Option> request_options() {
        .repeatable = true},
       {.name = "mount",
        .value = "type=TYPE,...",
-       .help = "bind (source=, target=, readonly) or tmpfs (target=, tmpfs-size=, tmpfs-mode=, readonly)",
+       .help = "bind (source=, target=, readonly), volume (also volume-nocopy), empty (target=; goes with the "
+               "container) or "
+               "tmpfs (target=, tmpfs-size=, tmpfs-mode=, readonly)",
        .repeatable = true},
       {.name = "device",
        .value = "HOST[:CONTAINER][:rwm]",

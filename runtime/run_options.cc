@@ -54,15 +54,20 @@ PublishedPort parse_port(std::string_view text) {
 
 Volume parse_volume(std::string_view text) {
   std::vector<std::string> parts = base::split(text, ':');
-  bool good = (parts.size() == 2 || parts.size() == 3) && parts[0].starts_with('/') && parts[1].starts_with('/');
+  bool named = is_valid_id(parts[0]);
+  bool good =
+      (parts.size() == 2 || parts.size() == 3) && (named || parts[0].starts_with('/')) && parts[1].starts_with('/');
   if (good && parts.size() == 3) good = parts[2] == "ro" || parts[2] == "rw";
   if (!good) {
-    throw base::UsageError("--volume " + quoted(text) + ": expected /HOST/PATH:/CONTAINER/PATH[:ro]");
+    throw base::UsageError("--volume " + quoted(text) +
+                           ": expected /HOST/PATH:/CONTAINER/PATH[:ro] or NAME:/CONTAINER/PATH[:ro]");
   }
   if (std::ranges::all_of(parts[1], [](char c) { return c == '/'; })) {
     throw base::UsageError("--volume " + quoted(text) + ": the container's root cannot be a volume");
   }
-  return {.source = parts[0], .destination = parts[1], .read_only = parts.size() == 3 && parts[2] == "ro"};
+  Volume volume{.destination = parts[1], .read_only = parts.size() == 3 && parts[2] == "ro", .fill = named};
+  (named ? volume.name : volume.source) = parts[0];
+  return volume;
 }
 
 std::uint64_t parse_memory(std::string_view text) {

@@ -28,7 +28,12 @@ TEST_CASE("a volume has two absolute paths and may be read-only") {
   CHECK(volume.destination == "/data");
   CHECK(volume.read_only);
   CHECK_FALSE(parse_volume("/a:/b").read_only);
-  for (const char* text : {"", "/a", "a:/b", "/a:b", "/a:/b:rx", "/a:/b:ro:x", "/a:/", "/a://"}) {
+  CHECK(parse_volume("pages:/www").name == "pages");
+  CHECK(parse_volume("pages:/www").fill);
+  CHECK(parse_volume("pages:/www").source.empty());
+  CHECK_FALSE(parse_volume("/a:/b").fill);
+  for (const char* text : {"", "/a", "a", ".a:/b", "a/b:/c", "../a:/b", "a b:/c", "a:", "/a:b", "/a:/b:rx",
+                           "/a:/b:ro:x", "/a:/", "/a://"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(parse_volume(text), base::UsageError);
   }

@@ -37,10 +37,11 @@ std::optional<T> get(const Json& json, const char* member) {
 Json mounts_to_json(const RunRequest& request) {
   Json list = Json::array();
   for (const Volume& volume : request.volumes) {
-    list.push_back({{"type", "bind"},
-                    {"source", volume.source},
+    list.push_back({{"type", volume.own ? "empty" : (volume.name.empty() ? "bind" : "volume")},
+                    {"source", volume.name.empty() ? volume.source : volume.name},
                     {"destination", volume.destination},
-                    {"readOnly", volume.read_only}});
+                    {"readOnly", volume.read_only},
+                    {"fill", volume.fill}});
   }
   for (const TemporaryMount& mount : request.temporary_mounts) {
     Json parameters = Json::object();
@@ -56,10 +57,13 @@ Json mounts_to_json(const RunRequest& request) {
 void mounts_from_json(const Json& list, RunRequest& request) {
   for (const Json& mount : list) {
     std::string destination = mount.at("destination").get<std::string>();
-    if (mount.at("type") == "bind") {
-      request.volumes.push_back({.source = mount.at("source").get<std::string>(),
-                                 .destination = destination,
-                                 .read_only = mount.at("readOnly").get<bool>()});
+    if (mount.at("type") != "tmpfs") {
+      Volume volume{.destination = destination,
+                    .read_only = mount.at("readOnly").get<bool>(),
+                    .own = mount.at("type") == "empty",
+                    .fill = base::json_bool(mount, "fill")};
+      (mount.at("type") == "volume" ? volume.name : volume.source) = mount.at("source").get<std::string>();
+      request.volumes.push_back(std::move(volume));
       continue;
     }
     TemporaryMount temporary{.destination = destination, .attributes = mount.at("attributes").get<std::uint64_t>()};

@@ -16,7 +16,9 @@ SavedRequest everything() {
   request.remove_at_exit = true;
   request.network = "none";
   request.ports = {{.protocol = Protocol::kUdp, .host_port = 53, .container_port = 5353}};
-  request.volumes = {{.source = "/srv", .destination = "/data", .read_only = true}};
+  request.volumes = {{.source = "/srv", .destination = "/data", .read_only = true},
+                     {.destination = "/www", .name = "pages", .fill = true},
+                     {.destination = "/cache", .own = true}};
   request.temporary_mounts = {parse_tmpfs("/run:size=64m,noexec")};
   request.environment = {"A=1"};
   request.hosts = {{.name = "db", .address = "10.0.0.1"}};
@@ -55,6 +57,9 @@ TEST_CASE("a request is read as it was written") {
   CHECK(read.request.ports.front().protocol == Protocol::kUdp);
   CHECK((read.request.temporary_mounts.front().attributes & MOUNT_ATTR_NOEXEC) != 0);
   CHECK(read.request.restart.retries == 4);
+  CHECK(read.request.volumes.at(1).name == "pages");
+  CHECK(read.request.volumes.at(1).source.empty());
+  CHECK(read.request.volumes.at(2).own);
   CHECK(read.request.devices.front().destination == "/dev/other");
   CHECK_FALSE(read.request.devices.front().write);
   CHECK(read.request.sysctls.at("net.core.somaxconn") == "7");

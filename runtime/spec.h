@@ -66,7 +66,7 @@ struct Mount {
   bool recursive = false;         // of a bind: with the mounts below
   bool id_mapped = false;         // of a bind: owners shifted like the container's
   std::optional<MountIdMap> id_map = {};
-  bool copy_up = false;            // of a tmpfs: filled with what is at the destination ("tmpcopyup")
+  bool copy_up = false;            // filled with what is at the destination ("tmpcopyup" of a tmpfs; a new volume)
   bool copy_link = false;          // of a bind: a link as the source is made again at the destination ("copy-symlink")
   bool follow_destination = true;  // false: a link at the destination is mounted over itself ("dest-nofollow")
   bool follow_source = true;       // false: a link as the source is bound itself ("src-nofollow")

@@ -1,0 +1,58 @@
+#include "runtime/container_uses.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "runtime/container_data.h"
+#include "runtime/volume_store.h"
+
+namespace runtime {
+namespace {
+
+constexpr const char* kFile = "uses.json";
+
+Uses uses_of(const Machine& machine, const char* kind) {
+  StateStore store(machine.state);
+  Uses uses;
+  for (const std::string& id : all_data(machine)) {
+    if (!is_valid_id(id)) continue;  // being removed
+    std::string path = data_path(machine, id) + "/" + kFile;
+    std::optional<std::string> text = base::read_file_if_exists(path);
+    if (!text) continue;
+    base::Json json = base::parse_json(*text, path);
+    std::optional<ContainerState> state = store.load(id);
+    for (const base::Json& name : json.value(kind, base::Json::array())) {
+      if (!name.is_string()) throw base::Error("read", path, std::string(kind) + " are not names");
+      uses[name.get<std::string>()].push_back(state ? state->name : id);
+    }
+  }
+  return uses;
+}
+
+}  // namespace
+
+void claim_uses(const Machine& machine, const std::string& id, const RunRequest& request) {
+  base::Json volumes = base::Json::array();
+  VolumeStore store(machine.root);
+  base::Fd held;
+  for (const Volume& volume : request.volumes) {
+    if (volume.name.empty()) continue;
+    if (!held) held = store.lock();
+    if (!store.find(volume.name)) store.create({.name = volume.name, .created = now_text()});
+    volumes.push_back(volume.name);
+  }
+  if (volumes.empty()) return;
+  base::write_file_atomic(data_path(machine, id) + "/" + kFile, base::to_text({{"volumes", volumes}}) + "\n", 0600);
+}
+
+Uses volume_uses(const Machine& machine) {
+  return uses_of(machine, "volumes");
+}
+
+void require_unused(const std::string& what, const std::string& name, const Uses& uses) {
+  auto found = uses.find(name);
+  if (found != uses.end()) throw base::Error(what, name, "in use by " + base::join(found->second, ", "));
+}
+
+}  // namespace runtime

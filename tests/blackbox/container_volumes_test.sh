@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# container: named volumes: made, filled from the image, shared, kept, removed; and killed at any point while one is filled.
+. "$(dirname "$0")/../lib/container.sh"
+
+volumes() { container volume ls --json | jq -c "$1"; }
+data() { echo "$CLUSTEROS_RUNTIME_ROOT/volumes/$1/data"; }
+
+test_a_volume_outlives_its_containers_and_is_shared() {
+  run -v pages:/www "$IMAGE" sh -c 'echo hello >/www/page; chown app /www/page'
+  expect_eq "$(stat -c '%u %n' "$(data pages)/page")" "1000 $(data pages)/page"
+  expect_eq "$(run --mount type=volume,source=pages,target=/else,readonly "$IMAGE" sh -c 'cat /else/page; stat -c %U /else/page; touch /else/x 2>&1' || true)" \
+    $'hello\napp\ntouch: /else/x: Read-only file system'
+  container run -d --name one -v pages:/www "$IMAGE" sleep 1000 >/dev/null
+  run -v pages:/www "$IMAGE" sh -c 'echo more >>/www/page'
+  expect_eq "$(container exec one cat /www/page)" $'hello\nmore'
+  expect_eq "$(volumes '[.[]|[.name,.kind,.filled,.containers]]')" '[["pages","directory",true,["one"]]]'
+  expect_match "$(container volume ls)" 'NAME.*pages +directory +.* one'
+  expect_match "$(expect_fail 1 container volume rm pages 2>&1)" 'volume pages: in use by one'
+  expect_eq "$(container volume prune)" ""
+  container stop -t 0 one >/dev/null
+  expect_match "$(expect_fail 1 container volume rm pages 2>&1)" 'in use by one'
+  container rm one
+  expect_eq "$(container volume rm pages)" pages
+  expect_eq "$(volumes .)" '[]'
+  expect_eq "$(find "$CLUSTEROS_RUNTIME_ROOT/volumes" -mindepth 1 -maxdepth 1 ! -name .lock)" ""
+  check_no_leaks
+}
+
+test_the_first_use_fills_it_with_what_the_image_has() {
+  expect_eq "$(run -v conf:/etc "$IMAGE" sh -c 'head -n 1 /etc/passwd; rm /etc/group')" 'root:x:0:0:root:/root:/bin/sh'
+  # Only the first one: what was removed stays away, and another place of the image changes nothing.
+  expect_eq "$(run -v conf:/etc "$IMAGE" sh -c 'ls /etc/group 2>&1; ls /etc/passwd' || true)" $'ls: /etc/group: No such file or directory\n/etc/passwd'
+  expect_eq "$(run -v conf:/bin2 "$IMAGE" ls /bin2/passwd)" /bin2/passwd
+  expect_eq "$(run -v sbin:/bin:ro "$IMAGE" sh -c 'readlink /bin/cat; touch /bin/x 2>&1' || true)" $'busybox\ntouch: /bin/x: Read-only file system'
+  expect_eq "$(stat -c %u "$(data sbin)/busybox")" "$(stat -c %u /usr/bin/busybox)"
+  container volume create --kind empty bare >/dev/null
+  expect_eq "$(run -v bare:/etc "$IMAGE" ls /etc | xargs)" ""
+  expect_eq "$(run --mount type=volume,source=plain,target=/root/x,volume-nocopy "$IMAGE" ls /root/x)" ""
+  container volume create --kind tmpfs --size 1m fast >/dev/null
+  expect_match "$(run -v fast:/fast "$IMAGE" grep ' /fast ' /proc/mounts)" 'tmpfs.*size=1024k'
+  expect_eq "$(container volume prune | xargs)" "bare conf fast plain sbin"
+  check_no_leaks
+}
+
+test_an_empty_one_goes_with_its_container() {
+  container create --name own --mount type=empty,target=/cache "$IMAGE" sh -c 'cat /cache/x; echo kept >/cache/x' >/dev/null
+  expect_match "$(container start -a own 2>&1)" "can't open '/cache/x'"
+  expect_eq "$(container start -a own)" kept
+  container rm own
+  expect_eq "$(volumes .)" '[]'
+  check_no_leaks
+}
+
+test_names_and_words_are_checked() {
+  for name in ../x .x 'a b' a/b ''; do
+    expect_match "$(expect_fail 2 container volume create "$name" 2>&1)" 'expected letters, digits'
+  done
+  expect_match "$(expect_fail 2 container volume make x 2>&1)" "volume 'make': expected create, ls, inspect, rm, prune"
+  expect_match "$(expect_fail 2 container volume create --size 1m x 2>&1)" '--size needs --kind tmpfs'
+  expect_match "$(expect_fail 2 container volume create 2>&1)" 'volume create: a name is missing'
+  container volume create twice >/dev/null
+  expect_match "$(expect_fail 1 container volume create twice 2>&1)" 'volume twice: there is one already'
+  expect_eq "$(container volume inspect twice | jq -c '.[0]|[.kind,.filled,.path,.containers]')" "[\"directory\",false,\"$(data twice)\",[]]"
+  expect_match "$(expect_fail 1 container volume rm twice none 2>&1)" 'volume none: there is none'
+  expect_eq "$(container volume rm twice)" twice
+}
+
+# Two that come first at once: one fills it, the other waits.
+test_two_first_uses_at_once() {
+  local i
+  for i in 1 2 3 4; do run -v both:/bin2/x -v conf:/etc "$IMAGE" sh -c "ls /etc/passwd; echo $i >/etc/$i" >"$TMP/$i" & done
+  wait
+  for i in 1 2 3 4; do
+    expect_eq "$(cat "$TMP/$i")" /etc/passwd
+    expect_eq "$(cat "$(data conf)/$i")" "$i"
+  done
+  container volume rm both conf >/dev/null
+  check_no_leaks
+}
+
+# Killed at points all along its system calls, the copying of the image's files among them: a volume that says it is filled is, and the next
+# use of any other fills it.
+test_killed_at_any_point_no_half_volume_counts() {
+  local point calls step unfilled=0 filled=0 files name kill_at=$ROOT/out/release/kill_at
+  [[ -x $kill_at ]] || fail "out/release/kill_at was not built (./dev test does)"
+  files=$(run "$IMAGE" sh -c 'ls /bin | wc -l')
+  "$kill_at" 0 "$TMP/calls" "$CLUSTERCTL" container run --rm -v count:/bin "$IMAGE" true
+  calls=$(cat "$TMP/calls")
+  step=$((calls / 50))
+  for ((point = step; point < calls; point += step)); do
+    name=v$point
+    "$kill_at" "$point" "$TMP/calls" "$CLUSTERCTL" container run --rm -v "$name:/bin" "$IMAGE" true >/dev/null 2>&1 || true
+    if container volume ls -q | grep -qx "$name"; then
+      if [[ $(container volume inspect "$name" | jq '.[0].filled') == true ]]; then
+        filled=$((filled + 1))
+        expect_eq "$(find "$(data "$name")" -mindepth 1 | wc -l)" "$files" "killed at $point of $calls: files of a volume that counts as filled"
+      else
+        unfilled=$((unfilled + 1))
+      fi
+    fi
+    expect_eq "$(run -v "$name:/bin" "$IMAGE" sh -c 'ls /bin | wc -l')" "$files" "killed at $point of $calls: the next use"
+    container volume rm "$name" >/dev/null
+  done
+  echo "$calls calls: unfilled $unfilled times, filled $filled times"
+  ((unfilled > 5 && filled > 1)) || fail "the kills missed the filling: $unfilled, $filled"
+  container volume rm count >/dev/null
+  expect_eq "$(find "$CLUSTEROS_RUNTIME_ROOT/volumes" -mindepth 1 -maxdepth 1 ! -name .lock)" ""
+  check_no_leaks
+}
+
+run_tests "$@"
