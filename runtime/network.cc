@@ -136,12 +136,12 @@ void Network::connect(const std::string& container, const NetworkInterface& inte
 }
 
 void Network::publish_all(const std::vector<PublishedPort>& ports, const std::string& address) {
-  for (const PublishedPort& port : ports) publish(port, address);
+  publish(ports, address);
 }
 
 void Network::release(const ContainerState& state) {
   if (state.network != "bridge") return;
-  for (const PublishedPort& port : state.ports) withdraw(port);
+  withdraw(state.ports);
   LinkTable().remove(link_name(state.id));
   base::Fd held = store_.lock_all();
   base::Json json = load_addresses(store_);

@@ -22,6 +22,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -40,6 +41,7 @@ constexpr std::uint32_t kInetService = 13;                     // nft's number o
 constexpr std::uint32_t kAddressAndService = (7u << 6) | 13u;  // ipv4_addr . inet_service
 constexpr std::size_t kAddressOffset = 16;                     // destination in the IPv4 header
 constexpr std::size_t kSourceOffset = 12;
+constexpr std::size_t kPortsAtOnce = 64;  // well below a Batch's room
 
 const char* map_name(Protocol protocol) {
   return protocol == Protocol::kTcp ? "tcp_ports" : "udp_ports";
@@ -298,13 +300,34 @@ void element(Batch& batch, std::uint16_t type, const PublishedPort& port, const 
   batch.end();
 }
 
+std::string text_of(std::span<const PublishedPort> ports) {
+  std::string text;
+  for (const PublishedPort& port : ports) {
+    text += (text.empty() ? "" : ", ") + std::string(map_name(port.protocol)) + " " + std::to_string(port.host_port);
+  }
+  return text;
+}
+
 void require(int error_number, const std::string& object) {
   if (error_number != 0) throw base::Error("change the packet filter", object, error_number);
+}
+
+// A question costs microseconds; a transaction, also one that finds the table there and is taken back, waits for what
+// the kernel's other processors are reading: milliseconds.
+bool table_is_there() {
+  Netlink netlink(NETLINK_NETFILTER);
+  std::array<char, 4096> buffer;
+  std::unique_ptr<nftnl_table, void (*)(const nftnl_table*)> table(nftnl_table_alloc(), nftnl_table_free);
+  nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, kTable);
+  nlmsghdr* message = nftnl_nlmsg_build_hdr(buffer.data(), NFT_MSG_GETTABLE, NFPROTO_IPV4, NLM_F_ACK, 1);
+  nftnl_table_nlmsg_build_payload(message, table.get());
+  return netlink.request(message) == 0;
 }
 
 }  // namespace
 
 void ensure_table(const std::string& bridge, const std::string& network, unsigned prefix) {
+  if (table_is_there()) return;
   const std::uint32_t mask = mask_of(prefix);
   const std::uint32_t ours = ipv4(network) & mask;
   const std::uint32_t loopback = htonl(0x7f000000);
@@ -346,18 +369,26 @@ void ensure_table(const std::string& bridge, const std::string& network, unsigne
   if (error != EEXIST) require(error, std::string("table ip ") + kTable);
 }
 
-void publish(const PublishedPort& port, const std::string& address) {
-  withdraw(port);
-  Batch batch;
-  element(batch, NFT_MSG_NEWSETELEM, port, &address);
-  require(batch.commit(), std::string(map_name(port.protocol)) + " " + std::to_string(port.host_port));
+void publish(std::span<const PublishedPort> ports, const std::string& address) {
+  for (; !ports.empty(); ports = ports.subspan(std::min(ports.size(), kPortsAtOnce))) {
+    std::span<const PublishedPort> part = ports.first(std::min(ports.size(), kPortsAtOnce));
+    Batch batch;
+    for (const PublishedPort& port : part) {
+      element(batch, NFT_MSG_DESTROYSETELEM, port, nullptr);
+      element(batch, NFT_MSG_NEWSETELEM, port, &address);
+    }
+    require(batch.commit(), text_of(part));
+  }
 }
 
-void withdraw(const PublishedPort& port) {
-  Batch batch;
-  element(batch, NFT_MSG_DELSETELEM, port, nullptr);
-  int error = batch.commit();
-  if (error != ENOENT) require(error, std::string(map_name(port.protocol)) + " " + std::to_string(port.host_port));
+void withdraw(std::span<const PublishedPort> ports) {
+  for (; !ports.empty(); ports = ports.subspan(std::min(ports.size(), kPortsAtOnce))) {
+    std::span<const PublishedPort> part = ports.first(std::min(ports.size(), kPortsAtOnce));
+    Batch batch;
+    for (const PublishedPort& port : part) element(batch, NFT_MSG_DESTROYSETELEM, port, nullptr);
+    int error = batch.commit();
+    if (error != ENOENT) require(error, text_of(part));
+  }
 }
 
 }  // namespace runtime
