@@ -25,6 +25,7 @@ std::string read_opened(const Fd& file, const std::string& name, std::uint64_t l
   try {
     return read_all(file, limit);
   } catch (const Error& error) {
+    if (error.error_number() != 0) throw Error("read", name, error.error_number());
     throw Error("read", name, error.what());
   }
 }

@@ -234,7 +234,12 @@ int wait_for_exit(int pid) {
 }
 
 std::optional<ProcessStat> process_stat(int pid) {
-  std::optional<std::string> text = base::read_file_if_exists("/proc/" + std::to_string(pid) + "/stat");
+  std::optional<std::string> text;
+  try {
+    text = base::read_file_if_exists("/proc/" + std::to_string(pid) + "/stat");
+  } catch (const base::Error& error) {
+    if (error.error_number() != ESRCH) throw;  // reaped between open and read
+  }
   if (!text) return std::nullopt;
   // The second field is the name in parentheses, which may hold anything.
   std::size_t end = text->rfind(')');
