@@ -115,6 +115,9 @@ ContainerState StateStore::find(const std::string& text) const {
 
 void StateStore::remove(const std::string& id) {
   if (!base::exists(path_of(id))) return;
+  // First: without it the rest is what remove_unfinished() takes away, while a state without its lock would look as if
+  // somebody held it for ever.
+  base::remove_file(path_of(id, kStateFile));
   base::remove_tree_at(base::open_directory(directory_), id);
 }
 
