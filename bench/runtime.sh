@@ -83,11 +83,14 @@ parallel() {
   awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { print (b - a) * 1000 }'
 }
 
-# What is taken in KiB, by the whole machine without the processes' own memory (here: the applications).
+# What is taken in KiB: memory of processes, of tmpfs and of the kernel, without the processes' own pages (here: the
+# applications). Kernel stacks and compiled filters are in VmallocUsed. The page cache is left out: it moves by more than
+# what is measured.
 taken() {
   local private
   private=$(cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Private_Dirty/ { sum += $2 } END { print sum + 0 }')
-  awk -v private="$private" '/^MemAvailable/ { print -$2 - private }' /proc/meminfo
+  awk -v private="$private" '/^(AnonPages|Shmem|Slab|PageTables|Percpu|VmallocUsed):/ { sum += $2 }
+    END { print sum - private }' /proc/meminfo
 }
 
 # idle NAME: KiB for each of many idle containers beside its application, and how many processes of the runtime stay.
