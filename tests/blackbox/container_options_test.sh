@@ -69,7 +69,7 @@ JSON
 
 test_without_a_user_namespace_root_is_root_and_it_is_said() {
   local out
-  out=$(run --userns host "$IMAGE" sh -c 'cat /proc/self/uid_map; mknod /sda b 8 0 && head -c 1 /sda; id -u' 2>&1)
+  out=$(run --userns host "$IMAGE" sh -c 'exec 2>&1; cat /proc/self/uid_map; mknod /sda b 8 0 && head -c 1 /sda; id -u' 2>&1)
   expect_match "$out" 'opened by its options: no user namespace.*0 +0 +4294967295.*ermi.*0$'
   expect_eq "$(run --userns host -v "$TMP:/t" "$IMAGE" sh -c 'echo x >/t/file; stat -c %u /t/file' 2>/dev/null)" 0
   check_no_leaks
