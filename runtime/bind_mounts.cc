@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "runtime/mount_api.h"
 #include "runtime/namespaces.h"
+#include "runtime/secret_files.h"
 
 namespace runtime {
 namespace {
@@ -87,7 +88,8 @@ void map_bind_owners(const Mount& mount, const base::Fd& tree, const base::Fd& u
 std::vector<BindSource> open_bind_sources(const ContainerSpec& spec) {
   std::vector<BindSource> sources;
   for (const Mount& mount : spec.mounts) {
-    if (mount.type == "bind" && !mount.remount) sources.push_back(open_source(mount));
+    if (mount.type != "bind" || mount.remount) continue;
+    sources.push_back(mount.secrets ? BindSource{.tree = make_secret_files(spec), .link = {}} : open_source(mount));
   }
   return sources;
 }

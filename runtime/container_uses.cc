@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "runtime/container_data.h"
+#include "runtime/secret_store.h"
 #include "runtime/volume_store.h"
 
 namespace runtime {
@@ -42,12 +43,25 @@ void claim_uses(const Machine& machine, const std::string& id, const RunRequest&
     if (!store.find(volume.name)) store.create({.name = volume.name, .created = now_text()});
     volumes.push_back(volume.name);
   }
-  if (volumes.empty()) return;
-  base::write_file_atomic(data_path(machine, id) + "/" + kFile, base::to_text({{"volumes", volumes}}) + "\n", 0600);
+  SecretStore secret_store(machine.root);
+  base::Json secrets = base::Json::array();
+  base::Fd held_secrets;
+  for (const SecretWord& secret : request.secrets) {
+    if (!held_secrets) held_secrets = secret_store.lock();
+    if (!secret_store.has(secret.name)) throw base::Error("secret", secret.name, "there is none");
+    secrets.push_back(secret.name);
+  }
+  if (volumes.empty() && secrets.empty()) return;
+  base::Json uses = {{"volumes", volumes}, {"secrets", secrets}};
+  base::write_file_atomic(data_path(machine, id) + "/" + kFile, base::to_text(uses) + "\n", 0600);
 }
 
 Uses volume_uses(const Machine& machine) {
   return uses_of(machine, "volumes");
+}
+
+Uses secret_uses(const Machine& machine) {
+  return uses_of(machine, "secrets");
 }
 
 void require_unused(const std::string& what, const std::string& name, const Uses& uses) {

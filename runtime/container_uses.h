@@ -18,6 +18,7 @@ void claim_uses(const Machine& machine, const std::string& id, const RunRequest&
 // Which containers, by name, use a thing: name → names. Read while the things' lock is held, it stays true.
 using Uses = std::map<std::string, std::vector<std::string>>;
 Uses volume_uses(const Machine& machine);
+Uses secret_uses(const Machine& machine);
 
 // "in use by a, b". Throws that for one that is used.
 void require_unused(const std::string& what, const std::string& name, const Uses& uses);

@@ -23,6 +23,7 @@
 #include "runtime/health_probe.h"
 #include "runtime/id_range.h"
 #include "runtime/joined_container.h"
+#include "runtime/secret_files.h"
 #include "runtime/service.h"
 #include "runtime/supervisor.h"
 #include "runtime/sysctl.h"
@@ -81,6 +82,20 @@ void give_devices(const Machine& machine, const RunRequest& request, const Conta
   if (!spec.resources.devices.empty()) {
     spec.resources.devices.insert(spec.resources.devices.end(), rules.begin(), rules.end());
   }
+}
+
+// A place of their own in memory; last, so that no other mount hides it.
+void give_secrets(const Machine& machine, const RunRequest& request, ContainerSpec& spec) {
+  if (request.secrets.empty()) return;
+  SecretStore store(machine.root);
+  for (const SecretWord& secret : request.secrets) {
+    spec.secrets.push_back({.source = store.path_of(secret.name),
+                            .target = secret.target,
+                            .mode = secret.mode,
+                            .uid = secret.uid,
+                            .gid = secret.gid});
+  }
+  spec.mounts.push_back({.destination = kSecretsPlace, .type = "bind", .secrets = true});
 }
 
 // With the address of the one whose network it is, for /etc/hosts.
@@ -230,6 +245,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     ContainerSpec spec = make_spec(placed, state, provided);
     if (shared) shared->share(wanted_of(saved.request), spec);
     give_devices(machine, saved.request, state, spec);
+    give_secrets(machine, saved.request, spec);
     spec.network = interface;
     spec.root.upper = data_path(machine, id) + "/upper";
     spec.root.work = data_path(machine, id) + "/work";

@@ -1,5 +1,7 @@
 #include "runtime/run_flags.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -80,6 +82,13 @@ void read_files(const base::Invocation& invocation, RunRequest& request) {
   for (const std::string& text : invocation.get_all("tmpfs")) request.temporary_mounts.push_back(parse_tmpfs(text));
   for (const std::string& text : invocation.get_all("mount")) {
     std::visit([&](auto mount) { add_mount(request, std::move(mount)); }, parse_mount(text));
+  }
+  for (const std::string& text : invocation.get_all("secret")) {
+    SecretWord secret = parse_secret(text);
+    if (std::ranges::find(request.secrets, secret.target, &SecretWord::target) != request.secrets.end()) {
+      throw base::UsageError("--secret '" + text + "': another one is /run/secrets/" + secret.target);
+    }
+    request.secrets.push_back(std::move(secret));
   }
   for (const std::string& text : invocation.get_all("device")) request.devices.push_back(parse_device(text));
   if (invocation.given("shm-size")) request.shm_size = parse_bytes("--shm-size", invocation.get("shm-size"));
@@ -233,6 +242,10 @@ std::vector<base::Option> request_options() {
        .help = "bind (source=, target=, readonly), volume (also volume-nocopy), empty (target=; goes with the "
                "container) or "
                "tmpfs (target=, tmpfs-size=, tmpfs-mode=, readonly)",
+       .repeatable = true},
+      {.name = "secret",
+       .value = "NAME[,target=FILE][,...]",
+       .help = "show a secret as /run/secrets/NAME (also mode=, uid=, gid=)",
        .repeatable = true},
       {.name = "device",
        .value = "HOST[:CONTAINER][:rwm]",

@@ -108,6 +108,30 @@ Json limits_to_json(const std::vector<ResourceLimit>& limits) {
   return list;
 }
 
+Json secrets_to_json(const std::vector<SecretWord>& secrets) {
+  Json list = Json::array();
+  for (const SecretWord& secret : secrets) {
+    list.push_back({{"name", secret.name},
+                    {"target", secret.target},
+                    {"mode", secret.mode},
+                    {"uid", secret.uid},
+                    {"gid", secret.gid}});
+  }
+  return list;
+}
+
+std::vector<SecretWord> secrets_from_json(const Json& list) {
+  std::vector<SecretWord> secrets;
+  for (const Json& secret : list) {
+    secrets.push_back({.name = secret.at("name").get<std::string>(),
+                       .target = secret.at("target").get<std::string>(),
+                       .mode = secret.at("mode").get<std::uint32_t>(),
+                       .uid = secret.at("uid").get<std::uint32_t>(),
+                       .gid = secret.at("gid").get<std::uint32_t>()});
+  }
+  return secrets;
+}
+
 Json devices_to_json(const std::vector<DeviceWord>& devices) {
   Json list = Json::array();
   for (const DeviceWord& device : devices) {
@@ -161,6 +185,7 @@ Json request_to_json(const RunRequest& request) {
                {"seccompFile", request.seccomp_file},
                {"apparmorProfile", request.apparmor_profile},
                {"devices", devices_to_json(request.devices)},
+               {"secrets", secrets_to_json(request.secrets)},
                {"sysctls", Json(request.sysctls)},
                {"init", request.init},
                {"labels", Json(request.labels)},
@@ -215,6 +240,7 @@ RunRequest request_from_json(const Json& json) {
   request.seccomp_file = base::json_string(json, "seccompFile");
   request.apparmor_profile = base::json_string(json, "apparmorProfile");
   request.devices = devices_from_json(json.value("devices", Json::array()));
+  request.secrets = secrets_from_json(json.value("secrets", Json::array()));
   request.sysctls = json.value("sysctls", std::map<std::string, std::string>());
   request.init = base::json_bool(json, "init");
   request.labels = json.value("labels", std::map<std::string, std::string>());

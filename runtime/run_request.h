@@ -14,6 +14,7 @@
 #include "runtime/image_store.h"
 #include "runtime/restart_policy.h"
 #include "runtime/run_options.h"
+#include "runtime/secret_store.h"
 
 namespace runtime {
 
@@ -48,6 +49,7 @@ struct RunRequest {
   std::string apparmor_profile;  // "": none
   std::vector<DeviceWord> devices;
   std::map<std::string, std::string> sysctls;
+  std::vector<SecretWord> secrets;
   bool init = false;  // a process of ours in front, which reaps
   std::map<std::string, std::string> labels;
   std::string stop_signal;                    // "": the image's

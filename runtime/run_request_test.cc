@@ -31,6 +31,7 @@ SavedRequest everything() {
   request.ipc_mode = "host";
   request.seccomp_profile = base::parse_json(R"({"defaultAction": "SCMP_ACT_ALLOW"})", "test");
   request.devices = {parse_device("/dev/fuse:/dev/other:r")};
+  request.secrets = {parse_secret("key,mode=0400,uid=5")};
   request.sysctls = {{"net.core.somaxconn", "7"}};
   request.labels = {{"tier", "front"}};
   request.stop_timeout = 3;
@@ -62,6 +63,7 @@ TEST_CASE("a request is read as it was written") {
   CHECK(read.request.volumes.at(2).own);
   CHECK(read.request.devices.front().destination == "/dev/other");
   CHECK_FALSE(read.request.devices.front().write);
+  CHECK(read.request.secrets.front().mode == 0400);
   CHECK(read.request.sysctls.at("net.core.somaxconn") == "7");
   CHECK(read.request.health.retries == 9);
   CHECK(read.request.resources.block_devices.front().weight == 100);

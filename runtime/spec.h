@@ -70,8 +70,17 @@ struct Mount {
   bool copy_link = false;          // of a bind: a link as the source is made again at the destination ("copy-symlink")
   bool follow_destination = true;  // false: a link at the destination is mounted over itself ("dest-nofollow")
   bool follow_source = true;       // false: a link as the source is bound itself ("src-nofollow")
+  bool secrets = false;            // of a bind: the source are ContainerSpec::secrets
   int of_process = 0;              // of a bind: the source is as this process sees it; 0: as we do
   bool remount = false;            // nothing new: the attributes of what is mounted there change
+};
+
+// A file below /run/secrets (secret_files.h).
+struct SecretFile {
+  std::string source;  // absolute, on the host
+  std::string target;  // its name
+  std::uint32_t mode = 0444;
+  std::uint32_t uid = 0, gid = 0;  // in the container
 };
 
 // A device node in /dev (linux.devices).
@@ -154,6 +163,7 @@ struct ContainerSpec {
   Process process;
   RootFilesystem root;
   std::vector<Mount> mounts = {};  // in this order
+  std::vector<SecretFile> secrets = {};
   std::vector<std::string> masked_paths = {};
   std::vector<std::string> read_only_paths = {};
   Namespaces namespaces;

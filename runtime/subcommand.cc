@@ -18,7 +18,7 @@ int run_subcommand(const base::Invocation& invocation, std::span<const Subcomman
   base::Invocation inner = invocation;
   inner.arguments.erase(inner.arguments.begin());
   std::string name = invocation.command + " " + word;
-  if (inner.arguments.size() < found->min_arguments) throw base::UsageError(name + ": a name is missing");
+  if (inner.arguments.size() < found->min_arguments) throw base::UsageError(name + ": an argument is missing");
   if (inner.arguments.size() > found->max_arguments) {
     throw base::UsageError(name + ": unexpected argument '" + inner.arguments[found->max_arguments] + "'");
   }

@@ -57,7 +57,7 @@ test_names_and_words_are_checked() {
   done
   expect_match "$(expect_fail 2 container volume make x 2>&1)" "volume 'make': expected create, ls, inspect, rm, prune"
   expect_match "$(expect_fail 2 container volume create --size 1m x 2>&1)" '--size needs --kind tmpfs'
-  expect_match "$(expect_fail 2 container volume create 2>&1)" 'volume create: a name is missing'
+  expect_match "$(expect_fail 2 container volume create 2>&1)" 'volume create: an argument is missing'
   container volume create twice >/dev/null
   expect_match "$(expect_fail 1 container volume create twice 2>&1)" 'volume twice: there is one already'
   expect_eq "$(container volume inspect twice | jq -c '.[0]|[.kind,.filled,.path,.containers]')" "[\"directory\",false,\"$(data twice)\",[]]"
