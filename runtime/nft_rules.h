@@ -24,7 +24,8 @@ struct PublishedPort {
 // outside to a port that is not published, and none from a container to the host's loopback addresses.
 void ensure_table(const std::string& bridge, const std::string& network, unsigned prefix);
 
-// A few transactions at most, since each waits for the kernel's readers. An older element of the same port is replaced. REQUIRES: Linux 6.3.
+// A few transactions at most, since each waits for the kernel's readers. An older element of the same port is replaced.
+// REQUIRES: Linux 6.3.
 void publish(std::span<const PublishedPort> ports, const std::string& address);
 void withdraw(std::span<const PublishedPort> ports);  // no error when one is not there
 
