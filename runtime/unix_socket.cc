@@ -1,7 +1,6 @@
 #include "runtime/unix_socket.h"
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 
 #include <array>
@@ -52,22 +51,54 @@ base::Fd bind_unix(const std::string& path, int type) {
   return bound;
 }
 
-void send_descriptor(const base::Fd& socket, const base::Fd& file, const std::string& text) {
-  iovec part = {const_cast<char*>(text.data()), text.size()};
+std::size_t send_with_descriptor(const base::Fd& socket, std::span<iovec> parts, const base::Fd* file) {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
   msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  if (file != nullptr) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    int number = file->get();
+    std::memcpy(CMSG_DATA(rights), &number, sizeof number);
+  }
+  ssize_t sent = 0;
+  while ((sent = sendmsg(socket.get(), &message, MSG_NOSIGNAL)) < 0) {
+    if (errno != EINTR) base::throw_errno("send over a socket");
+  }
+  return static_cast<std::size_t>(sent);
+}
+
+std::optional<std::size_t> receive_with_descriptor(const base::Fd& socket, std::span<iovec> parts, base::Fd& file) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
+  msghdr message = {};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  cmsghdr* rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  int number = file.get();
-  std::memcpy(CMSG_DATA(rights), &number, sizeof number);
-  while (sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0) {
-    if (errno != EINTR) base::throw_errno("send a descriptor");
+  ssize_t length = 0;
+  while ((length = recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC)) < 0) {
+    if (errno == ECONNRESET) return std::nullopt;
+    if (errno != EINTR) base::throw_errno("receive over a socket");
+  }
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    int number = -1;
+    std::memcpy(&number, CMSG_DATA(part), sizeof number);
+    file = base::Fd(number);
+  }
+  return static_cast<std::size_t>(length);
+}
+
+void send_descriptor(const base::Fd& socket, const base::Fd& file, const std::string& text) {
+  const base::Fd* beside = &file;
+  for (std::size_t sent = 0; sent < text.size(); beside = nullptr) {
+    std::array<iovec, 1> rest = {iovec{const_cast<char*>(text.data()) + sent, text.size() - sent}};
+    sent += send_with_descriptor(socket, rest, beside);
   }
 }
 

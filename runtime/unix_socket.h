@@ -2,6 +2,10 @@
 // Unix sockets that are found by path (unix(7)). A socket's address holds 107 bytes; a longer path is reached by its
 // directory's descriptor, so that any path will do. All throw base::Error.
 
+#include <sys/uio.h>
+
+#include <optional>
+#include <span>
 #include <string>
 
 #include "base/fd.h"
@@ -14,7 +18,17 @@ base::Fd connect_unix(const std::string& path, int type);
 // A socket with this path, which must be free. Not listening yet.
 base::Fd bind_unix(const std::string& path, int type);
 
-// Sends a descriptor (SCM_RIGHTS) beside a text of at least one byte.
+// --- descriptors beside bytes (SCM_RIGHTS)
+
+// One message of these parts (one byte at least), with `file` beside it unless that is null. Returns the bytes that were
+// taken: all of them, but on a stream when a signal came.
+std::size_t send_with_descriptor(const base::Fd& socket, std::span<iovec> parts, const base::Fd* file);
+
+// Fills the parts and, when one came beside them, `file`. Returns the length; nothing when the other side has gone with
+// something unread (ECONNRESET), 0 when it has closed.
+std::optional<std::size_t> receive_with_descriptor(const base::Fd& socket, std::span<iovec> parts, base::Fd& file);
+
+// Sends a descriptor beside a text of at least one byte, all of it.
 void send_descriptor(const base::Fd& socket, const base::Fd& file, const std::string& text);
 
 }  // namespace runtime
