@@ -96,7 +96,7 @@ void make_machine(ContainerSpec& spec, const std::string& uuid) {
   Capabilities all = capabilities_of_init();
   process.capabilities = {.bounding = all, .effective = all, .permitted = all, .inheritable = 0, .ambient = 0};
   process.no_new_privileges = false;  // its sudo and su are its own affair
-  process.seccomp = default_seccomp_filter(all);
+  process.seccomp.program = default_seccomp_filter(all);
   process.limits.clear();  // it sets those of its services itself
   process.terminal = true;
   let_manage_cgroups(spec.mounts);
@@ -118,7 +118,7 @@ std::string ask_machine(const ContainerState& state, const BpfProgram& filter) {
   Process process = state.process;
   process.arguments = {"systemctl", "is-system-running"};
   process.terminal = false;
-  process.seccomp = filter;
+  process.seccomp.program = filter;
   base::Pipe pipe = base::make_pipe();
   pid_t pid = base::check(fork(), "fork");
   if (pid == 0) {

@@ -22,6 +22,7 @@ inline constexpr char kGo = 'G';        // to the container: cgroup and network 
 inline constexpr char kReady = 'R';     // from the container: set up, waiting to be started
 inline constexpr char kTerminal = 'P';  // from the container: the other end of its pty
 inline constexpr char kHooks = 'H';     // from the container: mounted, waiting (for kGo) until hooks have run outside
+inline constexpr char kListener = 'L';  // from the container: what its filter's listener gets; kGo when it has it
 inline constexpr char kError = 'E';     // from the container: it failed, and why
 
 class Channel {

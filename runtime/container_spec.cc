@@ -24,10 +24,14 @@ CapabilitySets capabilities_for(const RunRequest& request) {
   return sets;
 }
 
-BpfProgram filter_of(const RunRequest& request, Capabilities bounding) {
+SeccompFilter filter_of(const RunRequest& request, Capabilities bounding) {
   if (!request.seccomp) return {};
-  if (request.seccomp_profile.is_null()) return default_seccomp_filter(bounding);
-  return compile_seccomp(seccomp_of_file(request.seccomp_profile, seccomp_place(bounding)));
+  if (request.seccomp_profile.is_null()) return {.program = default_seccomp_filter(bounding)};
+  SeccompFilter filter = compile_seccomp(seccomp_of_file(request.seccomp_profile, seccomp_place(bounding)));
+  if (!filter.listener.path.empty()) {
+    throw base::Error("seccomp profile", "SCMP_ACT_NOTIFY", "nobody answers here (oci-runtime has listeners)");
+  }
+  return filter;
 }
 
 Process make_process(const RunRequest& request, const Image& image, const std::string& host_name) {

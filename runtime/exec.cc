@@ -23,8 +23,10 @@
 #include "runtime/execute_process.h"
 #include "runtime/foreground.h"
 #include "runtime/launch.h"
+#include "runtime/oci_hooks.h"
 #include "runtime/proc_files.h"
 #include "runtime/scheduling.h"
+#include "runtime/seccomp_listener.h"
 #include "runtime/security_label.h"
 #include "runtime/supervisor.h"
 #include "runtime/terminal.h"
@@ -95,7 +97,7 @@ struct Joining {
 };
 
 // In the helper. Ends with the process made, its pid sent to us, and the helper gone.
-[[noreturn]] void join_and_start(const Joining& joining, Channel& channel, const base::Fd& pid_pipe) {
+[[noreturn]] void join_and_start(const Joining& joining, Channel& channel, base::Fd pid_pipe) {
   const ContainerState& state = joining.state;
   try {
     for (const ResourceLimit& limit : joining.process.limits) {
@@ -116,6 +118,7 @@ struct Joining {
       base::write_all(pid_pipe, std::to_string(pid));
       _exit(0);
     }
+    pid_pipe.reset();  // we are waited for by its end
     reset_signals();
     become_root_of_namespace(state);
     base::check(setsid(), "make a session");
@@ -130,12 +133,19 @@ struct Joining {
   }
 }
 
-// The process runs when the channel closes. What it sent before: its terminal, or why it failed.
-base::Fd wait_until_executed(Channel& channel, int pid) {
+// The process runs when the channel closes. What it sent before: its terminal, its filter's descriptor, or why it
+// failed.
+base::Fd wait_until_executed(Channel& channel, int pid, const Joining& joining) {
   base::Fd terminal;
   while (std::optional<Message> message = channel.receive()) {
     if (message->kind == kTerminal) {
       terminal = std::move(message->fd);
+      continue;
+    }
+    if (message->kind == kListener) {
+      const ContainerState& state = joining.state;
+      answer_listener_request(channel, *message, joining.process.seccomp.listener, pid,
+                              hook_state(state.id, "running", state.pid, state.bundle, state.annotations));
       continue;
     }
     if (pid > 0) wait_for_exit(pid);
@@ -169,14 +179,14 @@ int exec_in_container(const ContainerState& state, const Process& process, const
   if (helper == 0) {
     ours = Channel(base::Fd());
     pid_pipe.read.reset();
-    join_and_start(joining, theirs, pid_pipe.write);
+    join_and_start(joining, theirs, std::move(pid_pipe.write));
   }
   theirs = Channel(base::Fd());
   pid_pipe.write.reset();
   std::string pid_text = base::read_all(pid_pipe.read, 32);
   wait_for_exit(helper);
   int pid = pid_text.empty() ? 0 : std::stoi(pid_text);
-  base::Fd terminal = wait_until_executed(ours, pid);
+  base::Fd terminal = wait_until_executed(ours, pid, joining);
 
   base::Fd pid_fd(base::check(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)), "open process", pid_text));
   if (console) send_descriptor(console, terminal, terminal_name(terminal));

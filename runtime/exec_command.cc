@@ -29,7 +29,7 @@ int exec(const base::Invocation& invocation) {
     process.environment = merge_environment(process.environment, environment_of(invocation));
     if (auto user = user_of(invocation)) process.user = *user;
     if (auto path = working_directory_of(invocation)) process.working_directory = *path;
-    process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
+    process.seccomp.program = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
     bool detach = invocation.flag("detach");
     process.terminal = invocation.flag("tty");
     if (detach && (process.terminal || invocation.flag("interactive"))) {

@@ -21,6 +21,7 @@
 #include "runtime/init_process.h"
 #include "runtime/mount_api.h"
 #include "runtime/scheduling.h"
+#include "runtime/seccomp_listener.h"
 #include "runtime/security_label.h"
 #include "runtime/user_spec.h"
 
@@ -186,7 +187,7 @@ void execute_process(const Process& process, Channel& channel, bool die_with_par
   apply_personality(process);
   if (process.file_mode_mask) umask(*process.file_mode_mask);
   // Without no_new_privs the filter needs CAP_SYS_ADMIN, so it comes while we still have it.
-  if (!process.no_new_privileges) install_seccomp(process.seccomp);
+  if (!process.no_new_privileges) load_seccomp(process.seccomp, channel);
   give_output(process, user);
   limit_bounding_set(process.capabilities.bounding);
   become_user(process, user);
@@ -197,7 +198,7 @@ void execute_process(const Process& process, Channel& channel, bool die_with_par
   base::check(syscall(SYS_close_range, 3 + process.preserved_files, ~0u, CLOSE_RANGE_CLOEXEC), "close files");
   if (process.no_new_privileges) {
     base::check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
-    install_seccomp(process.seccomp);
+    load_seccomp(process.seccomp, channel);
   }
   if (last) last();
   if (process.init) continue_below_init(channel);

@@ -147,7 +147,7 @@ std::optional<Health> probe(const Machine& machine, const ContainerState& state,
   }
   if (!state.cgroup.empty() && Cgroup(state.cgroup).is_frozen()) return std::nullopt;
   Process process = state.process;
-  process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
+  process.seccomp.program = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
   milliseconds age = age_of(state);
   HealthResult result = run_check(state, std::move(process), check);
   // A container that has ended meanwhile has failed otherwise.

@@ -254,7 +254,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     state.process = spec.process;
     state.cgroup = plan.path;
     save();
-    base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(spec.process.seccomp), 0600);
+    base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(spec.process.seccomp.program), 0600);
     started.launched = launch(spec, plan, std::move(files), [&](int pid) {
       if (!bridged) return;
       network.connect(id, interface, pid);

@@ -114,7 +114,8 @@ int exec_command(const base::Invocation& invocation) {
   take_labels(invocation, process);
   check_preserved_files(process);
   if (invocation.get("console-socket").empty()) take_size_of_ours(process);
-  process.seccomp = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
+  process.seccomp = state.process.seccomp;
+  process.seccomp.program = seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp")));
   ExecOptions options{.detach = invocation.flag("detach"),
                       .console_socket = absolute_path(invocation, "console-socket"),
                       .pidfd_socket = absolute_path(invocation, "pidfd-socket"),

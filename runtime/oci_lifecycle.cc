@@ -17,6 +17,7 @@
 #include "runtime/oci_cgroup.h"
 #include "runtime/oci_config.h"
 #include "runtime/oci_hooks.h"
+#include "runtime/seccomp_listener.h"
 #include "runtime/start_gate.h"
 #include "runtime/supervisor.h"
 #include "runtime/terminal.h"
@@ -180,9 +181,14 @@ std::optional<NotifyProxy> start_container(StateStore& store, ContainerState& st
   std::string notify = store.path_of(state.id, kNotifyDirectory);
   if (has_manager() && base::exists(notify)) proxy.emplace(notify, state.pid);
   Channel channel(connect_unix(store.path_of(state.id, kStartSocket), SOCK_SEQPACKET));
-  if (std::optional<Message> failure = channel.receive()) {
-    if (failure->code == kHookFailed) end_and_delete(store, state);
-    throw StartError(failure->code == kHookFailed ? 125 : failure->code, failure->text);
+  while (std::optional<Message> message = channel.receive()) {
+    if (message->kind == kListener) {
+      answer_listener_request(channel, *message, state.process.seccomp.listener, state.pid,
+                              state_for_hook(state, "created"));
+      continue;
+    }
+    if (message->code == kHookFailed) end_and_delete(store, state);
+    throw StartError(message->code == kHookFailed ? 125 : message->code, message->text);
   }
   state.status = Status::kRunning;
   state.started = now_text();
@@ -214,7 +220,7 @@ Launched create_container(StateStore& store, const std::string& id, const Create
   if (spec.hooks.any()) here.emplace();
   base::Fd lock = store.create(state);
   try {
-    base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(spec.process.seccomp), 0600);
+    base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(spec.process.seccomp.program), 0600);
     save_hooks(store, id, spec.hooks);
     if (has_manager()) provide_notify_socket(store.path_of(id, kNotifyDirectory), spec);
     InitFiles files;

@@ -168,7 +168,7 @@ BpfProgram with_unknown_calls_absent(const BpfProgram& program) {
 }  // namespace
 
 std::optional<BpfProgram> compile_directly(const SeccompProfile& profile) {
-  if (!denies_with_errno(profile) || profile.log) return std::nullopt;
+  if (!denies_with_errno(profile)) return std::nullopt;
   std::vector<ArchitectureRules> architectures = {rules_for(profile, seccomp_arch_native())};
   architectures.front().architecture = kNativeAudit;
   architectures.front().highest = highest_known_call();
@@ -200,7 +200,6 @@ BpfProgram compile_with_library(const SeccompProfile& profile) {
     int result = seccomp_arch_add(filter.get(), token);
     if (result != -EEXIST) require(result, "architecture");
   }
-  if (profile.log) require(seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_LOG, 1), "log");
   for (const SeccompProfile::Group& group : profile.groups) {
     if (group.action == profile.default_action) continue;  // it happens anyway, and libseccomp refuses it
     for (const std::string& name : group.names) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "runtime/capabilities.h"
 #include "runtime/seccomp_program.h"
@@ -21,6 +22,19 @@ BpfProgram default_seccomp_filter(Capabilities bounding);
 // The highest system call number that this build knows. Numbers grow by one for all architectures since 424.
 std::uint32_t highest_known_call();
 
+// Who answers the calls that a filter with SCMP_ACT_NOTIFY reports (seccomp_unotify(2)).
+struct SeccompListener {
+  std::string path = {};  // a unix socket; "" for none: nothing is reported
+  std::string metadata = {};
+};
+
+// What a process gets.
+struct SeccompFilter {
+  BpfProgram program = {};        // empty: no filter
+  std::uint64_t flags = 0;        // SECCOMP_FILTER_FLAG_*
+  SeccompListener listener = {};  // see seccomp_listener.h
+};
+
 // runtime-spec's linux.seccomp (config-linux.md), read and checked.
 struct SeccompProfile {
   struct Group {
@@ -30,9 +44,15 @@ struct SeccompProfile {
   };
   std::uint32_t default_action = 0;          // SECCOMP_RET_*, equal to libseccomp's SCMP_ACT_*
   std::vector<std::uint32_t> architectures;  // libseccomp's tokens, beside this machine's own
-  bool log = false;
+  std::uint64_t flags = 0;                   // SECCOMP_FILTER_FLAG_*
+  SeccompListener listener;
   std::vector<Group> groups;
 };
+
+// The names of the actions and of the flags that a profile may use; of the latter those that this kernel has.
+std::vector<std::string> seccomp_action_names();
+std::vector<std::string> seccomp_flag_names();
+std::vector<std::string> seccomp_flag_names_of_kernel();
 
 // What is not supported is an Error which names it.
 SeccompProfile parse_seccomp(const base::Json& seccomp);
@@ -45,10 +65,11 @@ std::optional<BpfProgram> compile_directly(const SeccompProfile& profile);
 BpfProgram compile_with_library(const SeccompProfile& profile);
 
 // parse_seccomp() and the first of these two that can. Throws base::Error.
-BpfProgram compile_seccomp(const base::Json& seccomp);
+SeccompFilter compile_seccomp(const base::Json& seccomp);
 
-// Puts the filter on the calling thread. Needs no_new_privs or CAP_SYS_ADMIN. Throws base::Error.
-void install_seccomp(const BpfProgram& program);
+// Puts the filter on the calling thread. Needs no_new_privs or CAP_SYS_ADMIN. Returns the descriptor to be given to the
+// listener, if it has one. Throws base::Error.
+base::Fd install_seccomp(const SeccompFilter& filter);
 
 // As a file, for processes that join later.
 std::string seccomp_to_bytes(const BpfProgram& program);

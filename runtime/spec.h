@@ -128,8 +128,7 @@ struct Process {
   std::optional<int> oom_score_adjustment = {};
   std::optional<unsigned> file_mode_mask = {};
   bool no_new_privileges = true;
-  BpfProgram seccomp = {};          // empty: no filter
-  std::uint64_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_*
+  SeccompFilter seccomp;
 
   bool terminal = false;                                  // a pty in the container, its other end sent away
   std::uint16_t terminal_rows = 0, terminal_columns = 0;  // 0: as they are
@@ -142,12 +141,6 @@ struct Process {
   std::optional<std::uint64_t> personality = {};  // PER_*
   std::string apparmor_profile = {};
   std::string selinux_label = {};
-};
-
-// Who answers the calls that a filter with SCMP_ACT_NOTIFY reports (seccomp_unotify(2)).
-struct SeccompListener {
-  std::string path;  // a unix socket; "" for none
-  std::string metadata = {};
 };
 
 // What the container's own network namespace gets: always "lo"; eth0 when there is an address.
@@ -177,8 +170,7 @@ struct ContainerSpec {
   std::vector<DeviceNode> devices = {};                  // beside the standard ones
   std::uint64_t root_propagation = 0;                    // MS_* with MS_REC; 0: private
   std::map<std::string, std::string> time_offsets = {};  // "monotonic": "<seconds> <nanoseconds>" (time_namespaces(7))
-  SeccompListener seccomp_listener;
-  std::string mount_label = {};  // SELinux
+  std::string mount_label = {};                          // SELinux
   base::Json annotations = base::Json::object();
   bool die_with_parent = true;  // SIGKILL for the container when its supervisor dies
 };

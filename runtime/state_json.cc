@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/seccomp_listener.h"
 #include "runtime/state.h"
 
 namespace runtime {
@@ -45,7 +46,8 @@ base::Json process_to_json(const Process& process) {
           {"umask", process.file_mode_mask ? base::Json(*process.file_mode_mask) : base::Json()},
           {"oomScoreAdj", process.oom_score_adjustment ? base::Json(*process.oom_score_adjustment) : base::Json()},
           {"newKeyring", process.new_keyring},
-          {"noNewPrivileges", process.no_new_privileges}};
+          {"noNewPrivileges", process.no_new_privileges},
+          {"seccomp", seccomp_use_to_json(process.seccomp)}};
 }
 
 Capabilities capabilities_of(const base::Json& json, const char* member) {
@@ -81,6 +83,7 @@ Process process_from_json(const base::Json& json) {
     process.limits.push_back({.resource = whole_number<int>(limit.at(0)),
                               .limit = {whole_number<rlim_t>(limit.at(1)), whole_number<rlim_t>(limit.at(2))}});
   }
+  read_seccomp_use(json, process.seccomp);
   const base::Json& sets = json.at("capabilities");
   process.capabilities = {.bounding = capabilities_of(sets, "bounding"),
                           .effective = capabilities_of(sets, "effective"),

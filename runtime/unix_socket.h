@@ -20,8 +20,8 @@ base::Fd bind_unix(const std::string& path, int type);
 
 // --- descriptors beside bytes (SCM_RIGHTS)
 
-// One message of these parts (one byte at least), with `file` beside it unless that is null. Returns the bytes that were
-// taken: all of them, but on a stream when a signal came.
+// One message of these parts (one byte at least), with `file` beside it unless that is null. Returns the bytes that
+// were taken: all of them, but on a stream when a signal came.
 std::size_t send_with_descriptor(const base::Fd& socket, std::span<iovec> parts, const base::Fd* file);
 
 // Fills the parts and, when one came beside them, `file`. Returns the length; nothing when the other side has gone with

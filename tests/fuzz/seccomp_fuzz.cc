@@ -28,7 +28,7 @@ void is_a_program(const runtime::BpfProgram& program) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     const runtime::BpfProgram program =
-        runtime::compile_seccomp(base::parse_json(fuzz::text_of(data, size), "linux.seccomp"));
+        runtime::compile_seccomp(base::parse_json(fuzz::text_of(data, size), "linux.seccomp")).program;
     is_a_program(program);
     const std::string bytes = runtime::seccomp_to_bytes(program);
     fuzz::must(runtime::seccomp_to_bytes(runtime::seccomp_from_bytes(bytes)) == bytes, "a filter survives its file");
