@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +24,8 @@
 #include "runtime/launch.h"
 #include "runtime/oci_hooks.h"
 #include "runtime/proc_files.h"
+#include "runtime/resctrl.h"
+#include "runtime/rlimits.h"
 #include "runtime/scheduling.h"
 #include "runtime/seccomp_listener.h"
 #include "runtime/security_label.h"
@@ -100,15 +101,14 @@ struct Joining {
 [[noreturn]] void join_and_start(const Joining& joining, Channel& channel, base::Fd pid_pipe) {
   const ContainerState& state = joining.state;
   try {
-    for (const ResourceLimit& limit : joining.process.limits) {
-      base::check(setrlimit(static_cast<__rlimit_resource>(limit.resource), &limit.limit), "set resource limit");
-    }
+    apply_resource_limits(joining.process, 0);
     if (joining.process.oom_score_adjustment) {
       base::write_all(base::open_file("/proc/self/oom_score_adj", O_WRONLY),
                       std::to_string(*joining.process.oom_score_adjustment));
     }
     run_on_processors(joining.process.cpus_before);
     if (!joining.cgroup.empty()) join_cgroup(joining.cgroup);
+    join_resctrl(state.resctrl, getpid());
     base::Fd proc = has_label(joining.process) ? open_proc() : base::Fd();
     base::check(setns(joining.container.get(), namespace_kinds(state.namespaces)), "join the container", state.name);
     clone_args arguments = {};

@@ -185,6 +185,7 @@ void execute_process(const Process& process, Channel& channel, bool die_with_par
   ResolvedUser user = look_up_user(process);
   if (process.new_keyring) leave_keyring();
   apply_personality(process);
+  apply_memory_policy(process);
   if (process.file_mode_mask) umask(*process.file_mode_mask);
   // Without no_new_privs the filter needs CAP_SYS_ADMIN, so it comes while we still have it.
   if (!process.no_new_privileges) load_seccomp(process.seccomp, channel);

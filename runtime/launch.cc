@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "runtime/device_filter.h"
 #include "runtime/namespaces.h"
 #include "runtime/overlay.h"
+#include "runtime/rlimits.h"
 #include "runtime/scheduling.h"
 #include "runtime/security_label.h"
 #include "runtime/sysctl.h"
@@ -55,10 +55,7 @@ void make_private_mount_namespace() {
   base::check(mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), "make mounts private");
 }
 void set_process_limits(const Process& process, int pid) {
-  for (const ResourceLimit& limit : process.limits) {
-    base::check(prlimit(pid, static_cast<__rlimit_resource>(limit.resource), &limit.limit, nullptr),
-                "set resource limit", std::to_string(limit.resource));
-  }
+  apply_resource_limits(process, pid);
   apply_scheduling(process, pid);
   if (process.oom_score_adjustment) {
     std::string path = "/proc/" + std::to_string(pid) + "/oom_score_adj";

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/rlimits.h"
 #include "runtime/run_options.h"
 #include "runtime/sysctl.h"
 
@@ -16,23 +17,6 @@ namespace runtime {
 namespace {
 
 constexpr std::size_t kMostLabels = 1000;
-
-constexpr std::array<std::pair<std::string_view, int>, 16> kLimits = {{{"as", RLIMIT_AS},
-                                                                       {"core", RLIMIT_CORE},
-                                                                       {"cpu", RLIMIT_CPU},
-                                                                       {"data", RLIMIT_DATA},
-                                                                       {"fsize", RLIMIT_FSIZE},
-                                                                       {"locks", RLIMIT_LOCKS},
-                                                                       {"memlock", RLIMIT_MEMLOCK},
-                                                                       {"msgqueue", RLIMIT_MSGQUEUE},
-                                                                       {"nice", RLIMIT_NICE},
-                                                                       {"nofile", RLIMIT_NOFILE},
-                                                                       {"nproc", RLIMIT_NPROC},
-                                                                       {"rss", RLIMIT_RSS},
-                                                                       {"rtprio", RLIMIT_RTPRIO},
-                                                                       {"rttime", RLIMIT_RTTIME},
-                                                                       {"sigpending", RLIMIT_SIGPENDING},
-                                                                       {"stack", RLIMIT_STACK}}};
 
 std::string in_quotes(std::string_view text) {
   return "'" + std::string(text) + "'";
@@ -126,17 +110,15 @@ HostEntry parse_host_entry(std::string_view text) {
 
 ResourceLimit parse_ulimit(std::string_view text) {
   std::string_view name = text.substr(0, text.find('='));
-  auto found = std::ranges::find(kLimits, name, &std::pair<std::string_view, int>::first);
-  if (found == kLimits.end() || name.size() == text.size()) {
-    std::vector<std::string> names;
-    for (const auto& [known, number] : kLimits) names.emplace_back(known);
+  std::optional<int> resource = resource_limit_by_name(name);
+  if (!resource || name.size() == text.size()) {
     throw base::UsageError("--ulimit " + in_quotes(text) + ": expected NAME=SOFT[:HARD] with one of " +
-                           base::join(names, " "));
+                           base::join(resource_limit_words(), " "));
   }
   std::string_view values = text.substr(name.size() + 1);
   std::string_view soft = values.substr(0, values.find(':'));
   std::string_view hard = soft.size() == values.size() ? soft : values.substr(soft.size() + 1);
-  ResourceLimit limit{.resource = found->second, .limit = {limit_value(soft, text), limit_value(hard, text)}};
+  ResourceLimit limit{.resource = *resource, .limit = {limit_value(soft, text), limit_value(hard, text)}};
   if (limit.limit.rlim_cur > limit.limit.rlim_max) {
     throw base::UsageError("--ulimit " + in_quotes(text) + ": the soft limit is above the hard one");
   }

@@ -168,6 +168,66 @@ void LinkTable::add_address(int index, const std::string& address, unsigned pref
   if (error != EEXIST) require(error, "add address", address);
 }
 
+std::vector<LinkAddress> LinkTable::addresses(int index) {
+  nlmsghdr* message = netlink_.begin(RTM_GETADDR, NLM_F_DUMP);
+  auto* header = static_cast<ifaddrmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifaddrmsg)));
+  header->ifa_family = AF_UNSPEC;
+  struct Found {
+    unsigned index;
+    std::vector<LinkAddress> list;
+  } found{.index = static_cast<unsigned>(index), .list = {}};
+  auto visit = [](const nlmsghdr* answer, void* data) -> int {
+    auto* wanted = static_cast<Found*>(data);
+    const auto* about = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(answer));
+    if (about->ifa_index != wanted->index || about->ifa_scope != RT_SCOPE_UNIVERSE) return MNL_CB_OK;
+    LinkAddress address{.family = about->ifa_family, .prefix = about->ifa_prefixlen, .flags = about->ifa_flags};
+    for (const nlattr* part = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(answer, sizeof(ifaddrmsg)));
+         mnl_attr_ok(part, static_cast<int>(static_cast<const char*>(mnl_nlmsg_get_payload_tail(answer)) -
+                                            reinterpret_cast<const char*>(part)));
+         part = mnl_attr_next(part)) {
+      std::string bytes(static_cast<const char*>(mnl_attr_get_payload(part)), mnl_attr_get_payload_len(part));
+      if (mnl_attr_get_type(part) == IFA_ADDRESS) address.address = bytes;
+      if (mnl_attr_get_type(part) == IFA_LOCAL) address.local = bytes;
+      if (mnl_attr_get_type(part) == IFA_BROADCAST) address.broadcast = bytes;
+      if (mnl_attr_get_type(part) == IFA_FLAGS && bytes.size() == sizeof(std::uint32_t)) {
+        address.flags = mnl_attr_get_u32(part);
+      }
+    }
+    if ((address.flags & IFA_F_PERMANENT) != 0) wanted->list.push_back(address);
+    return MNL_CB_OK;
+  };
+  require(netlink_.dump(message, visit, &found), "list the addresses of interface", std::to_string(index));
+  return found.list;
+}
+
+void LinkTable::add_address(int index, const LinkAddress& address) {
+  nlmsghdr* message = netlink_.begin(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+  auto* header = static_cast<ifaddrmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifaddrmsg)));
+  header->ifa_family = address.family;
+  header->ifa_prefixlen = address.prefix;
+  header->ifa_index = static_cast<unsigned>(index);
+  header->ifa_scope = RT_SCOPE_UNIVERSE;
+  // What a person has chosen, and not what the kernel has found out.
+  mnl_attr_put_u32(message, IFA_FLAGS, address.flags & (IFA_F_NODAD | IFA_F_NOPREFIXROUTE | IFA_F_HOMEADDRESS));
+  const std::pair<std::uint16_t, const std::string*> parts[] = {
+      {IFA_ADDRESS, &address.address}, {IFA_LOCAL, &address.local}, {IFA_BROADCAST, &address.broadcast}};
+  for (const auto& [type, bytes] : parts) {
+    if (!bytes->empty()) mnl_attr_put(message, type, bytes->size(), bytes->data());
+  }
+  int error = netlink_.request(message);
+  if (error != EEXIST) require(error, "add an address to interface", std::to_string(index));
+}
+
+void LinkTable::move(int index, const std::string& name, const base::Fd& network_namespace) {
+  nlmsghdr* message = netlink_.begin(RTM_NEWLINK, 0);
+  auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg)));
+  link->ifi_index = index;
+  link->ifi_change = IFF_UP;  // down, so that it can be renamed
+  mnl_attr_put_strz(message, IFLA_IFNAME, name.c_str());
+  mnl_attr_put_u32(message, IFLA_NET_NS_FD, static_cast<std::uint32_t>(network_namespace.get()));
+  require(netlink_.request(message), "move an interface to be", name);
+}
+
 void LinkTable::add_default_route(const std::string& gateway) {
   nlmsghdr* message = netlink_.begin(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
   auto* route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(rtmsg)));

@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "base/fd.h"
 
 namespace runtime {
 
@@ -38,6 +41,14 @@ class Netlink {
   std::array<char, 8192> buffer_{};
 };
 
+// An address of an interface as the kernel tells it (IFA_ADDRESS, IFA_LOCAL and IFA_BROADCAST of struct ifaddrmsg).
+struct LinkAddress {
+  unsigned char family = 0;
+  unsigned char prefix = 0;
+  std::uint32_t flags = 0;                               // IFA_F_*
+  std::string address = {}, local = {}, broadcast = {};  // 4 or 16 bytes, or none
+};
+
 class LinkTable {
  public:
   LinkTable();
@@ -49,6 +60,11 @@ class LinkTable {
   void remove(const std::string& name);  // no error when it is not there
   void set_up(int index);
   void add_address(int index, const std::string& address, unsigned prefix);  // existing: no error
+  // The permanent ones that are good beyond this machine.
+  std::vector<LinkAddress> addresses(int index);
+  void add_address(int index, const LinkAddress& address);  // existing: no error
+  // To another network namespace, under this name.
+  void move(int index, const std::string& name, const base::Fd& network_namespace);
   void add_default_route(const std::string& gateway);
 
  private:

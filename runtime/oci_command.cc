@@ -16,6 +16,7 @@
 #include "runtime/oci_config.h"
 #include "runtime/oci_exec_command.h"
 #include "runtime/oci_lifecycle.h"
+#include "runtime/oci_placement.h"
 #include "runtime/oci_run_command.h"
 #include "runtime/state.h"
 #include "runtime/supervisor.h"
@@ -135,8 +136,12 @@ int features(const base::Invocation&) {
           {"supportedFlags", seccomp_flag_names_of_kernel()}}},
         {"apparmor", {{"enabled", true}}},
         {"selinux", {{"enabled", true}}},
-        {"intelRdt", {{"enabled", false}}},
-        {"mountExtensions", {{"idmap", {{"enabled", true}}}}}}}};
+        {"intelRdt", {{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
+        {"memoryPolicy", {{"modes", memory_policy_modes()}, {"flags", memory_policy_flags()}}},
+        {"netDevices", {{"enabled", true}}},
+        {"mountExtensions", {{"idmap", {{"enabled", true}}}}}}},
+      // A prefix: its annotations become properties of the container's scope (scope_properties.h).
+      {"potentiallyUnsafeConfigAnnotations", {"org.systemd.property."}}};
   print(base::to_text(json, 2) + "\n");
   return 0;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// A bundle's config.json (runtime-spec 1.2: config.md, config-linux.md) into a ContainerSpec. Strict: a member that
+// A bundle's config.json (runtime-spec 1.3: config.md, config-linux.md) into a ContainerSpec. Strict: a member that
 // this runtime does not act on is an Error which names it, so that nothing which a caller relies on is dropped
 // silently.
 
@@ -10,7 +10,7 @@
 
 namespace runtime {
 
-inline constexpr std::string_view kOciVersion = "1.2.0";
+inline constexpr std::string_view kOciVersion = "1.3.0";
 
 struct OciContainer {
   ContainerSpec spec;

@@ -38,14 +38,6 @@ TEST_CASE("what is not supported is refused by its name") {
   CHECK(reason(config) == "config.json hooks.middle: not supported");
 
   config = default_oci_config();
-  config["linux"]["intelRdt"] = {{"closID", "guaranteed"}};
-  CHECK(reason(config) == "config.json linux.intelRdt: not supported");
-
-  config = default_oci_config();
-  config["linux"]["netDevices"] = {{"eth9", {{"name", "x"}}}};
-  CHECK(reason(config) == "config.json linux.netDevices: not supported");
-
-  config = default_oci_config();
   config["mounts"][0]["options"].push_back("tmpcopyup");
   CHECK(reason(config) == "config.json mounts[0].options: option 'tmpcopyup' is for type tmpfs");
 }

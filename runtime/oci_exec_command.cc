@@ -64,6 +64,11 @@ Process process_of(const base::Invocation& invocation, const ContainerState& sta
   const std::string& file = invocation.get("process");
   if (file.empty()) return process_from_options(invocation, state.process);
   Process process = parse_oci_process(base::parse_json(base::read_file(file), file));
+  // What "linux" says of every process of the container, and its labels where the file has none.
+  process.personality = state.process.personality;
+  process.memory_policy = state.process.memory_policy;
+  if (process.apparmor_profile.empty()) process.apparmor_profile = state.process.apparmor_profile;
+  if (process.selinux_label.empty()) process.selinux_label = state.process.selinux_label;
   if (invocation.flag("tty")) process.terminal = true;
   return process;
 }

@@ -51,7 +51,7 @@ TEST_CASE("the state of a hook is the specification's") {
   base::Json state = base::parse_json(hook_state("c", "creating", 7, "/b", {{"k", "v"}}), "test");
   CHECK(state ==
         base::Json::parse(
-            R"({"ociVersion":"1.2.0","id":"c","status":"creating","bundle":"/b","pid":7,"annotations":{"k":"v"}})"));
+            R"({"ociVersion":"1.3.0","id":"c","status":"creating","bundle":"/b","pid":7,"annotations":{"k":"v"}})"));
   CHECK_FALSE(base::parse_json(hook_state("c", "stopped", 0, "/b", base::Json::object()), "test").contains("pid"));
 }
 

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "runtime/net_devices.h"
 #include "runtime/oci_cgroup.h"
 #include "runtime/oci_config.h"
 #include "runtime/oci_hooks.h"
@@ -219,14 +220,21 @@ Launched create_container(StateStore& store, const std::string& id, const Create
   std::optional<RuntimeNamespaces> here;
   if (spec.hooks.any()) here.emplace();
   base::Fd lock = store.create(state);
+  MovedDevices net_devices;
   try {
+    if (spec.intel_rdt) {
+      state.resctrl = make_resctrl_groups(resctrl_mount(), id, *spec.intel_rdt);
+      store.save(state);
+    }
     base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(spec.process.seccomp.program), 0600);
     save_hooks(store, id, spec.hooks);
     if (has_manager()) provide_notify_socket(store.path_of(id, kNotifyDirectory), spec);
     InitFiles files;
     if (!start_at_once) files.start_socket = listen_for_start(store.path_of(id));
-    Launched launched = launch(spec, plan, std::move(files), [&](int) {
+    Launched launched = launch(spec, plan, std::move(files), [&](int pid) {
       if (here) here->enter();
+      join_resctrl(state.resctrl, pid);
+      net_devices = MovedDevices::move(spec.net_devices, pid);
     });
     state.pid = launched.pid;
     state.start_time = process_start_time(launched.pid);
@@ -238,10 +246,12 @@ Launched create_container(StateStore& store, const std::string& id, const Create
     if (start_at_once) state.started = now_text();
     store.save(state);
     hand_out(launched, receivers, options);
+    net_devices.keep();
     return launched;
   } catch (...) {
     if (state.pid > 0) signal_process(state.pid, state.start_time, SIGKILL);
     remove_oci_cgroup(state.cgroup, 1000);
+    remove_resctrl(state.resctrl);
     store.remove(id);
     if (here) run_poststop_hooks(spec.hooks, state);
     throw;
@@ -252,6 +262,7 @@ void delete_container(StateStore& store, const ContainerState& state) {
   if (!remove_oci_cgroup(state.cgroup, kKillMilliseconds)) {
     throw base::Error("delete", state.id, "processes are still in " + state.cgroup);
   }
+  remove_resctrl(state.resctrl);
   Hooks hooks = load_hooks(store, state.id);
   store.remove(state.id);
   run_poststop_hooks(hooks, state);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "runtime/mount_options.h"
 #include "runtime/oci_mounts.h"
+#include "runtime/oci_placement.h"
 #include "runtime/oci_resources.h"
 
 namespace runtime {
@@ -136,6 +137,7 @@ void parse_linux(ObjectReader linux_part, OciContainer& result) {
   parse_devices(linux_part, spec);
   parse_sysctls(linux_part, spec);
   parse_personality(linux_part, spec);
+  parse_placement(linux_part, spec);
   spec.mount_label = linux_part.text("mountLabel");
   spec.masked_paths = linux_part.texts("maskedPaths");
   spec.read_only_paths = linux_part.texts("readonlyPaths");

@@ -1,33 +1,14 @@
 #include "runtime/oci_process.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "runtime/oci_scheduling.h"
+#include "runtime/rlimits.h"
 
 namespace runtime {
 namespace {
-
-constexpr std::array<std::pair<std::string_view, int>, 16> kLimits = {{
-    {"RLIMIT_AS", RLIMIT_AS},
-    {"RLIMIT_CORE", RLIMIT_CORE},
-    {"RLIMIT_CPU", RLIMIT_CPU},
-    {"RLIMIT_DATA", RLIMIT_DATA},
-    {"RLIMIT_FSIZE", RLIMIT_FSIZE},
-    {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-    {"RLIMIT_NICE", RLIMIT_NICE},
-    {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-    {"RLIMIT_NPROC", RLIMIT_NPROC},
-    {"RLIMIT_RSS", RLIMIT_RSS},
-    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-    {"RLIMIT_RTTIME", RLIMIT_RTTIME},
-    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-    {"RLIMIT_STACK", RLIMIT_STACK},
-}};
 
 rlim_t limit_value(ObjectReader& reader, const char* name) {
   std::int64_t value = reader.integer(name, 0, INT64_MAX).value_or(0);
@@ -38,14 +19,16 @@ std::vector<ResourceLimit> parse_limits(ObjectReader& process) {
   std::vector<ResourceLimit> limits;
   for (ObjectReader& reader : process.objects("rlimits")) {
     std::string type = reader.text("type");
-    const auto* known = std::ranges::find(kLimits, type, &std::pair<std::string_view, int>::first);
-    if (known == kLimits.end()) refuse(reader.path_of("type"), "'" + type + "' is unknown");
+    constexpr std::string_view kPrefix = "RLIMIT_";
+    std::string word = type.starts_with(kPrefix) ? base::lower(type.substr(kPrefix.size())) : "";
+    std::optional<int> known = resource_limit_by_name(word);
+    if (!known || resource_limit_name(*known) != type) refuse(reader.path_of("type"), "'" + type + "' is unknown");
     rlim_t soft = limit_value(reader, "soft");
     rlim_t hard = limit_value(reader, "hard");
-    if (std::ranges::any_of(limits, [&](const ResourceLimit& l) { return l.resource == known->second; })) {
+    if (std::ranges::any_of(limits, [&](const ResourceLimit& l) { return l.resource == *known; })) {
       refuse(reader.path_of("type"), "'" + type + "' stands twice");
     }
-    limits.push_back({.resource = known->second, .limit = {soft, hard}});
+    limits.push_back({.resource = *known, .limit = {soft, hard}});
     reader.done();
   }
   return limits;

@@ -51,6 +51,19 @@ void run_on_processors(const std::string& list) {
   base::check(sched_setaffinity(0, sizeof set, &set), "run on processors", list);
 }
 
+void apply_memory_policy(const Process& process) {
+  if (!process.memory_policy) return;
+  const MemoryPolicy& policy = *process.memory_policy;
+  // A set of processors is the same as one of nodes: a word for every 64, the lowest first.
+  cpu_set_t nodes;
+  CPU_ZERO(&nodes);
+  if (!policy.nodes.empty()) nodes = parse_processors(policy.nodes);
+  // (The kernel takes one bit less than it is told of.)
+  const auto* mask = policy.nodes.empty() ? nullptr : &nodes;
+  base::check(syscall(SYS_set_mempolicy, policy.mode, mask, mask == nullptr ? 0 : CPU_SETSIZE + 1),
+              "set the memory policy for nodes", policy.nodes);
+}
+
 void apply_personality(const Process& process) {
   if (process.personality) base::check(personality(*process.personality), "set the execution domain");
 }

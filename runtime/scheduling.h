@@ -1,6 +1,6 @@
 #pragma once
 // When and where a process runs: scheduler (sched_setattr(2)), I/O priority (ioprio_set(2)), processors
-// (sched_setaffinity(2)), execution domain (personality(2)). All throw base::Error.
+// (sched_setaffinity(2)), memory nodes (set_mempolicy(2)), execution domain (personality(2)). All throw base::Error.
 
 #include <sched.h>
 
@@ -18,6 +18,9 @@ void apply_scheduling(const Process& process, int pid);
 cpu_set_t parse_processors(const std::string& list);
 // The calling thread; nothing for "".
 void run_on_processors(const std::string& list);
+
+// process.memory_policy, on the calling thread. Nodes are those of the machine that its cgroup may use.
+void apply_memory_policy(const Process& process);
 
 void apply_personality(const Process& process);
 

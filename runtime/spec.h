@@ -112,6 +112,12 @@ struct RootFilesystem {
   bool read_only = false;
 };
 
+// set_mempolicy(2).
+struct MemoryPolicy {
+  int mode = 0;            // MPOL_* with MPOL_F_*
+  std::string nodes = {};  // a list as "0-3,7"
+};
+
 struct ResourceLimit {
   int resource = 0;  // RLIMIT_*
   rlimit limit = {};
@@ -139,6 +145,7 @@ struct Process {
   bool init = false;                              // below a process of ours that reaps (init_process.h)
   bool new_keyring = true;                        // a session keyring of its own; false: its caller's
   std::optional<std::uint64_t> personality = {};  // PER_*
+  std::optional<MemoryPolicy> memory_policy = {};
   std::string apparmor_profile = {};
   std::string selinux_label = {};
 };
@@ -148,6 +155,19 @@ struct NetworkInterface {
   std::string address = {};  // IPv4; "": none
   unsigned prefix = 0;       // length of the network's prefix
   std::string gateway = {};
+};
+
+// An interface of the machine that the container gets (net_devices.h).
+struct NetDevice {
+  std::string host_name;
+  std::string name;  // in the container
+};
+
+// What the container may have of caches and memory bandwidth (resctrl.h).
+struct IntelRdt {
+  std::string class_id = {};               // a directory of resctrl, "/" its root; "": one with the container's id
+  std::vector<std::string> schemata = {};  // lines, in the order of writing
+  bool monitoring = false;
 };
 
 struct ContainerSpec {
@@ -164,6 +184,8 @@ struct ContainerSpec {
   std::vector<IdMapping> gid_map = {};
   Resources resources;
   NetworkInterface network;
+  std::vector<NetDevice> net_devices = {};
+  std::optional<IntelRdt> intel_rdt = {};
   Hooks hooks;
   std::string domain_name = {};
   std::map<std::string, std::string> sysctls = {};       // "net.ipv4.ip_forward": "1"

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "runtime/nft_rules.h"
+#include "runtime/resctrl.h"
 #include "runtime/spec.h"
 
 namespace runtime {
@@ -63,6 +64,7 @@ struct ContainerState {
   std::map<std::string, std::string> labels;
   Namespaces namespaces;  // which ones are its own
   Process process;        // what exec starts from; without its filter (file `seccomp`)
+  std::vector<ResctrlGroup> resctrl;
   base::Json annotations = base::Json::object();
 };
 

@@ -32,6 +32,8 @@ base::Json process_to_json(const Process& process) {
     limits.push_back({limit.resource, limit.limit.rlim_cur, limit.limit.rlim_max});
   }
   const CapabilitySets& sets = process.capabilities;
+  base::Json memory;
+  if (process.memory_policy) memory = {{"mode", process.memory_policy->mode}, {"nodes", process.memory_policy->nodes}};
   return {{"env", texts(process.environment)},
           {"cwd", process.working_directory},
           {"user", process.user},
@@ -47,6 +49,10 @@ base::Json process_to_json(const Process& process) {
           {"oomScoreAdj", process.oom_score_adjustment ? base::Json(*process.oom_score_adjustment) : base::Json()},
           {"newKeyring", process.new_keyring},
           {"noNewPrivileges", process.no_new_privileges},
+          {"personality", process.personality ? base::Json(*process.personality) : base::Json()},
+          {"memoryPolicy", memory},
+          {"apparmorProfile", process.apparmor_profile},
+          {"selinuxLabel", process.selinux_label},
           {"seccomp", seccomp_use_to_json(process.seccomp)}};
 }
 
@@ -82,6 +88,15 @@ Process process_from_json(const base::Json& json) {
   for (const base::Json& limit : json.value("limits", base::Json::array())) {
     process.limits.push_back({.resource = whole_number<int>(limit.at(0)),
                               .limit = {whole_number<rlim_t>(limit.at(1)), whole_number<rlim_t>(limit.at(2))}});
+  }
+  process.apparmor_profile = base::json_string(json, "apparmorProfile");
+  process.selinux_label = base::json_string(json, "selinuxLabel");
+  if (auto domain = json.find("personality"); domain != json.end() && !domain->is_null()) {
+    process.personality = whole_number<std::uint64_t>(*domain);
+  }
+  if (auto memory = json.find("memoryPolicy"); memory != json.end() && memory->is_object()) {
+    process.memory_policy = {.mode = static_cast<int>(base::json_integer(*memory, "mode")),
+                             .nodes = base::json_string(*memory, "nodes")};
   }
   read_seccomp_use(json, process.seccomp);
   const base::Json& sets = json.at("capabilities");
@@ -128,6 +143,10 @@ base::Json to_json(const ContainerState& state) {
                      {"containerPort", port.container_port},
                      {"protocol", port.protocol == Protocol::kTcp ? "tcp" : "udp"}});
   }
+  base::Json resctrl = base::Json::array();
+  for (const ResctrlGroup& group : state.resctrl) {
+    resctrl.push_back({{"directory", group.directory}, {"made", group.made}});
+  }
   return {{"id", state.id},
           {"name", state.name},
           {"status", status_name(state.status)},
@@ -169,6 +188,7 @@ base::Json to_json(const ContainerState& state) {
             {"cgroup", state.namespaces.cgroup},
             {"time", state.namespaces.time}}},
           {"process", process_to_json(state.process)},
+          {"resctrl", resctrl},
           {"annotations", state.annotations}};
 }
 
@@ -211,6 +231,10 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
       state.ports.push_back({.protocol = base::json_string(port, "protocol") == "udp" ? Protocol::kUdp : Protocol::kTcp,
                              .host_port = static_cast<std::uint16_t>(base::json_integer(port, "hostPort")),
                              .container_port = static_cast<std::uint16_t>(base::json_integer(port, "containerPort"))});
+    }
+    for (const base::Json& group : json.value("resctrl", base::Json::array())) {
+      state.resctrl.push_back(
+          {.directory = base::json_string(group, "directory"), .made = base::json_bool(group, "made")});
     }
     const base::Json& namespaces = json.at("namespaces");
     state.namespaces.user = base::json_bool(namespaces, "user");

@@ -7,10 +7,10 @@ if [[ ! ${OCI_SUITE:-} && ${1:-} != --list && ${1:-} != --help ]]; then
 fi
 
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/oci.sh"
 
 # The cgroup is the machine's, so that a name of its own is needed.
 ID=linux-$$
-oci() { "$CLUSTERCTL" oci-runtime --root "$TMP/state" "$@"; }
 
 bundle() {
   local name tree=$TMP/bundle/rootfs
@@ -22,12 +22,6 @@ bundle() {
   chmod 755 "$TMP" "$TMP/bundle"
 }
 
-edit() {
-  jq "$1" "$TMP/bundle/config.json" >"$TMP/bundle/new.json"
-  mv "$TMP/bundle/new.json" "$TMP/bundle/config.json"
-}
-
-command_is() { edit ".process.args = [\"sh\", \"-c\", $(jq -n --arg text "$1" '$text')]"; }
 run() { oci run -b "$TMP/bundle" "$ID" </dev/null; }
 # refused PATTERN FILTER: the configuration changed by FILTER is refused with this reason.
 refused() {
@@ -175,7 +169,6 @@ test_a_pod_with_a_user_namespace() {
   edit '.linux.namespaces = [{"type": "mount"}, {"type": "pid"}, {"type": "ipc"}, {"type": "user"}, {"type": "network", "path": "'"$ns/net"'"}]'
   command_is 'readlink /proc/self/ns/net; ls -d /sys/class'
   expect_eq "$(oci run -b "$TMP/bundle" "$ID-third" </dev/null)" "$(readlink "$ns/net")"$'\n/sys/class'
-  oci delete -f "$ID"
 }
 
 test_clocks_are_shifted() {
@@ -285,7 +278,77 @@ test_exec_runs_on_the_processors_that_it_is_given() {
   oci run -d -b "$TMP/bundle" "$ID" </dev/null >/dev/null 2>&1
   jq '.process | .args = ["grep", "Cpus_allowed_list", "/proc/self/status"] | .execCPUAffinity = {"initial": "0", "final": "1"}' "$TMP/bundle/config.json" >"$TMP/process.json"
   expect_match "$(oci exec --process "$TMP/process.json" "$ID")" $'\t1$'
-  oci delete -f "$ID"
+}
+
+# What exec gives its processes besides: personality and memory policy are every process's of the container.
+test_exec_has_the_personality_and_memory_policy_of_the_container() {
+  bundle
+  edit '.linux.personality = {"domain": "LINUX32"} | .linux.memoryPolicy = {"mode": "MPOL_BIND", "nodes": "0"}'
+  command_is 'sleep 1000'
+  oci run -d -b "$TMP/bundle" "$ID" </dev/null >/dev/null 2>&1
+  expect_eq "$(oci exec "$ID" sh -c 'uname -m; grep -c bind:0 /proc/self/numa_maps >/dev/null && echo bound' | xargs)" 'i686 bound'
+  jq '.process | .args = ["sh", "-c", "uname -m; grep -q bind:0 /proc/self/numa_maps && echo bound"]' "$TMP/bundle/config.json" >"$TMP/process.json"
+  expect_eq "$(oci exec --process "$TMP/process.json" "$ID" | xargs)" 'i686 bound'
+}
+
+test_memory_policy() {
+  [[ -e /proc/self/numa_maps ]] || skip "this kernel has no memory policies"
+  bundle
+  edit '.linux.memoryPolicy = {"mode": "MPOL_INTERLEAVE", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]}'
+  command_is 'cat /proc/self/numa_maps'
+  expect_match "$(run)" ' interleave=static:0 '
+  edit '.linux.memoryPolicy = {"mode": "MPOL_LOCAL"}'
+  expect_match "$(run)" ' local '
+  refused "set the memory policy for nodes 1000: Invalid argument" '.linux.memoryPolicy = {"mode": "MPOL_BIND", "nodes": "1000"}'
+  refused "memoryPolicy.mode: 'MPOL_BEST' is unknown" '.linux.memoryPolicy = {"mode": "MPOL_BEST"}'
+}
+
+test_intel_rdt_needs_a_machine_that_has_it() {
+  bundle
+  grep -q ' - resctrl ' /proc/self/mountinfo ||
+    refused 'linux.intelRdt: resctrl is not mounted on this machine' '.linux.intelRdt = {"closID": "gold"}'
+  refused 'linux.intelRdt.closID: expected the name of a directory' '.linux.intelRdt = {"closID": "../gold"}'
+}
+
+# device NAME: an interface of this machine with addresses, an MTU and a hardware address of its own.
+device() {
+  ip link add "$1" type veth peer name "peer-$1"
+  ip link set "$1" mtu 1333 address 02:00:00:00:00:07 up
+  ip addr add 192.0.2.7/24 dev "$1"
+  ip -6 addr add 2001:db8::7/64 dev "$1" nodad
+}
+
+test_network_devices_move_with_their_addresses() {
+  bundle
+  device lan0
+  device lan1
+  edit '.linux.netDevices = {"lan0": {"name": "eth7"}, "lan1": {}}'
+  command_is 'ip addr show dev eth7; ip addr show dev lan1 | grep -c "inet 192.0.2.7/24"'
+  local text
+  text=$(run)
+  expect_match "$text" 'UP.*mtu 1333'
+  expect_match "$text" '02:00:00:00:00:07'
+  expect_match "$text" 'inet 192.0.2.7/24'
+  expect_match "$text" 'inet6 2001:db8::7/64'
+  expect_match "$text" $'\n1$'
+  expect_fail 1 ip link show lan0
+}
+
+test_network_devices_stay_when_the_start_fails() {
+  bundle
+  device lan2
+  refused 'linux.netDevices nosuch: no such interface' '.linux.netDevices = {"lan2": {}, "nosuch": {}}'
+  refused 'no-such-fs' '.linux.netDevices = {"lan2": {"name": "eth0"}} | .mounts += [{"destination": "/x", "type": "no-such-fs"}]'
+  expect_match "$(ip addr show dev lan2)" 'UP.*mtu 1333.*inet 192.0.2.7/24.*inet6 2001:db8::7/64'
+  refused 'network namespace' '.linux.netDevices = {"lan2": {}} | .linux.namespaces -= [{"type": "network"}]'
+  # In a namespace that is joined, the name may be taken.
+  holder --net
+  ip link add eth0 netns "$HOLDER" type veth peer name elsewhere netns "$HOLDER"
+  refused 'netDevices eth0: the container has an interface of that name' '.linux.netDevices = {"lan2": {"name": "eth0"}}
+    | .linux.namespaces = [.linux.namespaces[] | if .type == "network" then .path = "/proc/'"$HOLDER"'/ns/net" else . end]'
+  refused "the network namespace is the machine's own" '.linux.netDevices = {"lan2": {"name": "eth0"}}
+    | .linux.namespaces = [.linux.namespaces[] | if .type == "network" then .path = "/proc/'"$$"'/ns/net" else . end]'
+  ip link show lan2
 }
 
 test_labels_need_their_module() {
