@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,32 @@ void write_knob(const std::string& directory, const std::string& knob, const std
 // What is counted for every container. The others (cpuset, hugetlb, …) cost time at each start and are enabled by the
 // first limit that needs them.
 const std::vector<std::string> kCounting = {"cpu", "memory", "pids", "io"};
+
+// On directories that we made above a container's own. (trusted.*: no container can say so.)
+constexpr const char* kMadeByUs = "trusted.clusteros.made";
+// Stays, since enabling controllers for it anew would cost each start some milliseconds.
+constexpr std::string_view kOwnParent = "clusteros";
+// A directory may be removed by the end of another container while we make one in it.
+constexpr int kMostAttempts = 20;
+
+bool make_directory(const std::string& path) {
+  if (mkdir(path.c_str(), 0755) == 0) return true;
+  if (errno != EEXIST) base::throw_errno("make cgroup", path);
+  return false;
+}
+
+void make_cgroup(const std::string& mount, const std::vector<std::string>& parts) {
+  std::string directory = mount;
+  for (std::size_t i = 0; i < parts.size(); i++) {
+    directory += "/" + parts[i];
+    bool made = make_directory(directory);
+    if (i + 1 == parts.size()) return;
+    bool ours_for_good = i == 0 && parts[i] == kOwnParent;
+    // Without the right to mark it, it stays when it is empty.
+    if (made && !ours_for_good) setxattr(directory.c_str(), kMadeByUs, "1", 1, 0);
+    enable_controllers(directory, kCounting);
+  }
+}
 
 }  // namespace
 
@@ -74,15 +101,16 @@ Cgroup Cgroup::create(const std::string& mount, const std::string& path) {
     throw base::Error("make cgroup", path, "not below " + mount);
   }
   enable_controllers(mount, kCounting);
-  std::string directory = mount;
   std::vector<std::string> parts = base::split(path.substr(mount.size()), '/');
   std::erase(parts, "");
-  for (std::size_t i = 0; i < parts.size(); i++) {
-    directory += "/" + parts[i];
-    base::make_directories(directory);
-    if (i + 1 < parts.size()) enable_controllers(directory, kCounting);
+  for (int attempt = 1;; attempt++) {
+    try {
+      make_cgroup(mount, parts);
+      return Cgroup(parts.empty() ? mount : mount + "/" + base::join(parts, "/"));
+    } catch (const base::Error& error) {
+      if (error.error_number() != ENOENT || attempt == kMostAttempts) throw;
+    }
   }
-  return Cgroup(directory);
 }
 
 bool Cgroup::exists() const {
@@ -174,6 +202,14 @@ bool Cgroup::remove(int milliseconds) const {
     if (!busy) return true;
     if (std::chrono::steady_clock::now() >= deadline) return false;
     poll(nullptr, 0, 2);  // a dying process leaves its cgroup a moment after it was reaped
+  }
+}
+
+void Cgroup::remove_made_parents() const {
+  for (std::string directory = path_.substr(0, path_.rfind('/')); !directory.empty();
+       directory.resize(directory.rfind('/'))) {
+    if (getxattr(directory.c_str(), kMadeByUs, nullptr, 0) < 0) return;
+    if (rmdir(directory.c_str()) < 0) return;  // EBUSY: somebody else's are in it
   }
 }
 

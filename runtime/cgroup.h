@@ -19,6 +19,7 @@ std::string cgroup_mount_in(std::string_view mountinfo);
 class Cgroup {
  public:
   // Makes the directory `path` (absolute, below the mount), with every controller that is there enabled down to it.
+  // Those above it that were not there are marked as made by us.
   static Cgroup create(const std::string& mount, const std::string& path);
   explicit Cgroup(std::string path) : path_(std::move(path)) {}
 
@@ -46,6 +47,9 @@ class Cgroup {
   void kill_all() const;  // cgroup.kill; no error when it is gone
   // Removes the directory and those below. False when processes are still there after `milliseconds`.
   bool remove(int milliseconds) const;
+  // Of the directories above, those that we made and that are empty, from the lowest up. Whoever made them: another
+  // container that lay there may have ended later.
+  void remove_made_parents() const;
 
  private:
   std::string path_;

@@ -49,6 +49,7 @@ bool remove_oci_cgroup(const std::string& path, int milliseconds) {
   Cgroup cgroup(path);
   if (!cgroup.processes().empty()) cgroup.kill_all();
   if (!cgroup.remove(milliseconds)) return false;
+  cgroup.remove_made_parents();
   std::string scope = scope_of(cgroup);
   if (!scope.empty() && systemd_is_running()) end_scope(*base::connect_systemd(), scope);
   return true;

@@ -9,8 +9,10 @@ fi
 . "$(dirname "$0")/../lib/oci.sh"
 
 test_version_and_features_tell_the_truth() {
-  expect_match "$(oci --version)" 'spec: 1\.2\.0'
   expect_eq "$(oci features | jq -r '.linux.cgroup.v1, .linux.seccomp.enabled' | xargs)" "false true"
+  expect_eq "$(oci features | jq -c '[.ociVersionMax, .potentiallyUnsafeConfigAnnotations, .linux.netDevices.enabled, .linux.intelRdt.enabled]')" \
+    '["1.3.0",["org.systemd.property."],true,true]'
+  expect_match "$(oci --version)" 'spec: 1\.3\.0'
 }
 
 test_run_returns_the_exit_code() {
@@ -203,6 +205,40 @@ test_the_same_as_crun() {
   crun --root "$TMP/crun" --cgroup-manager=disabled run -b "$TMP/bundle" c </dev/null >"$TMP/theirs" 2>"$TMP/crun.err" ||
     skip "crun does not run here: $(head -n 1 "$TMP/crun.err")"
   diff "$TMP/theirs" "$TMP/ours"
+}
+
+# Directories above the container's cgroup that were not there before; "clusteros" stays.
+test_parents_of_the_cgroup_go_with_the_last_container() {
+  local cgroup name
+  bundle
+  name=$(basename "$TMP")
+  cgroup=/sys/fs/cgroup/clusteros/$name
+  [[ -d /sys/fs/cgroup/clusteros || ! -d /sys/fs/cgroup/unified ]] || cgroup=/sys/fs/cgroup/unified/clusteros/$name
+  edit ".linux.cgroupsPath = \"/clusteros/$name/a/one\""
+  command_is 'sleep 1000'
+  oci run -d -b "$TMP/bundle" one </dev/null >/dev/null 2>&1
+  edit ".linux.cgroupsPath = \"/clusteros/$name/a/two\""
+  oci run -d -b "$TMP/bundle" two </dev/null >/dev/null 2>&1
+  oci delete -f one
+  [[ -d $cgroup/a ]] || fail "the other's cgroup is gone"
+  # What somebody else has made stays.
+  mkdir "$cgroup/b"
+  oci delete -f two
+  [[ ! -e $cgroup/a ]] || fail "an empty parent of ours is left"
+  [[ -d $cgroup/b ]]
+  edit ".linux.cgroupsPath = \"/clusteros/$name/b/three\""
+  command_is true
+  oci run -b "$TMP/bundle" three
+  [[ -d $cgroup/b ]]
+  rmdir "$cgroup/b" "$cgroup"
+}
+
+test_a_resource_limit_that_cannot_be_set_is_named() {
+  bundle
+  edit '.process.rlimits = [{"type": "RLIMIT_NOFILE", "soft": 1099511627776, "hard": 1099511627776}]'
+  expect_match "$(expect_fail 1 oci run -b "$TMP/bundle" c 2>&1)" 'set resource limit RLIMIT_NOFILE: Operation not permitted'
+  edit '.process.rlimits = [{"type": "RLIMIT_CORE", "soft": 2, "hard": 1}]'
+  expect_match "$(expect_fail 1 oci run -b "$TMP/bundle" c 2>&1)" 'set resource limit RLIMIT_CORE: Invalid argument'
 }
 
 run_tests "$@"
