@@ -6,15 +6,15 @@ if [[ ! ${OCI_SUITE:-} && ${1:-} != --list && ${1:-} != --help ]]; then
 fi
 
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/oci.sh"
 
-oci() { "$CLUSTERCTL" oci-runtime --root "$TMP/state" "$@"; }
 
 # bundle FILTER: all of it, and the volume, on a mount that passes on what is mounted below it.
 bundle() {
   local tree=$TMP/shared/bundle/rootfs name
   mkdir -p "$TMP/shared"
   mount -t tmpfs -o mode=755 shared "$TMP/shared"
-  trap 'umount -l "$TMP/shared"' EXIT
+  trap 'oci_clean_up; umount -l "$TMP/shared"' EXIT
   mount --make-shared "$TMP/shared"
   chmod 755 "$TMP"
   mkdir -p "$tree"/{bin,proc,sys,dev,tmp,data} "$TMP/shared/data/below"

@@ -7,11 +7,10 @@ if [[ ! ${OCI_SUITE:-} && ${1:-} != --list && ${1:-} != --help ]]; then
 fi
 
 . "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/oci.sh"
 
 # The host's cgroup tree is everyone's: an id that no other run has.
 C=res$$-$RANDOM
-
-oci() { "$CLUSTERCTL" oci-runtime --root "$TMP/state" "$@"; }
 
 # bundle COMMAND: $TMP/bundle with busybox, made writable.
 bundle() {
@@ -23,15 +22,8 @@ bundle() {
   edit ".root.readonly = false | .process.args = [\"sh\", \"-c\", $(jq -n --arg text "$1" '$text')]"
 }
 
-# edit FILTER: changes config.json with jq.
-edit() {
-  jq "$1" "$TMP/bundle/config.json" >"$TMP/bundle/new.json"
-  mv "$TMP/bundle/new.json" "$TMP/bundle/config.json"
-}
-
 # running: starts the bundle's container $C.
 running() {
-  trap 'oci delete -f "$C" >/dev/null 2>&1' EXIT
   oci run -d -b "$TMP/bundle" "$C" </dev/null >"$TMP/out" 2>&1
 }
 
@@ -102,7 +94,6 @@ test_events_end_with_the_container() {
   mkfifo "$TMP/input"
   sleep 60 >"$TMP/input" &
   local holder=$!
-  trap 'oci delete -f "$C" >/dev/null 2>&1' EXIT
   oci run -d -b "$TMP/bundle" "$C" <"$TMP/input" >"$TMP/out" 2>&1
   expect_eq "$(oci events --stats "$C" | jq -r '.type + " " + .id')" "stats $C"
   expect_eq "$(oci events --stats "$C" | jq -r '.data.cpu.usage.total > 0')" true

@@ -8,11 +8,10 @@ fi
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/oci.sh"
 
-# A container that waits, and goes with the test also when that fails.
+# A container that waits.
 waiting_container() {
   bundle
   command_is 'exec sleep 1000'
-  trap 'oci delete -f c' EXIT
   oci run -d -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
 }
 
@@ -74,7 +73,6 @@ test_exec_into_a_paused_container() {
 test_a_pidfd_is_sent() {
   bundle
   command_is 'exec sleep 1000'
-  trap 'oci delete -f c' EXIT
   cat >"$TMP/receive.py" <<'END'
 import array, os, re, socket, sys
 listener = socket.socket(socket.AF_UNIX)
@@ -130,7 +128,6 @@ END
 test_kill_and_delete_follow_runc_s_rules() {
   bundle
   command_is 'sleep 1000 & exec sleep 2000'
-  trap 'oci delete -f c' EXIT
   oci create -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
   expect_match "$(expect_fail 1 oci kill c NOSUCH 2>&1)" 'signal NOSUCH'
   oci start c

@@ -57,7 +57,6 @@ test_a_start_does_not_wait_for_itself_when_its_own_calls_are_reported() {
   expect_eq "$(wc -l <"$TMP/states")" 2
   command_is 'exec sleep 1000'
   oci run -d -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
-  trap 'oci delete -f c' EXIT
   expect_eq "$(timeout 20 "$CLUSTERCTL" oci-runtime --root "$TMP/state" exec c echo end 2>&1 </dev/null)" end
 }
 
@@ -67,7 +66,6 @@ test_exec_has_the_listener_too() {
   notified mkdir mkdirat
   command_is 'exec sleep 1000'
   oci run -d -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
-  trap 'oci delete -f c' EXIT
   expect_match "$(expect_fail 1 oci exec c mkdir /z 2>&1)" 'Protocol error'
   expect_eq "$(tail -n 1 "$TMP/states" | jq -c '[.metadata, .state.status, .pid == .state.pid]')" "[\"the test's\",\"running\",false]"
   expect_eq "$(tail -n 1 "$TMP/states" | jq .state.pid)" "$(oci state c | jq .pid)"

@@ -4,8 +4,19 @@
 #     exec env OCI_SUITE=1 unshare --net --fork --kill-child bash "$0" "$@"
 #   fi
 #
-# Verbs: oci, bundle, edit, command_is, stopped.
+# Verbs: oci, bundle, edit, command_is, stopped. What a test leaves in $TMP/state goes with it, also when it fails, so that no container
+# outlives it. Its cgroup is the machine's: bundle gives it a path that no other test has; without bundle it needs an id of that kind.
 # shellcheck shell=bash
+
+# Runs at the end of each test. A test with a trap for EXIT of its own calls it there.
+oci_clean_up() {
+  local id
+  [[ ${TMP:-} && -d $TMP/state ]] || return 0
+  for id in $("$CLUSTERCTL" oci-runtime --root "$TMP/state" list --quiet 2>/dev/null || :); do
+    "$CLUSTERCTL" oci-runtime --root "$TMP/state" delete --force "$id" >/dev/null 2>&1 || :
+  done
+}
+trap oci_clean_up EXIT
 
 # oci ARGUMENT…: the runtime, with its state in $TMP.
 oci() { "$CLUSTERCTL" oci-runtime --root "$TMP/state" "$@"; }
