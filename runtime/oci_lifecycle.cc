@@ -215,7 +215,8 @@ Launched create_container(StateStore& store, const std::string& id, const Create
   state = state_of(container, options);
   state.cgroup = plan.path;
   // Nobody is to see it between its creation and its start, so that they are one.
-  const bool start_at_once = options.start && !spec.hooks.any() && !has_manager();
+  const bool listener = !spec.process.seccomp.listener.path.empty();
+  const bool start_at_once = options.start && !spec.hooks.any() && !has_manager() && !listener;
   Receivers receivers = connect_receivers(spec, options);
   std::optional<RuntimeNamespaces> here;
   if (spec.hooks.any()) here.emplace();

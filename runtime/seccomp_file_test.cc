@@ -72,7 +72,7 @@ TEST_CASE("a profile that says something unknown is refused by its name") {
                          doctest::Contains(what), base::Error);
   };
   refused("[]", "not an object");
-  refused(R"({"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x"})", "listenerPath");
+  refused(R"({"defaultAction": "SCMP_ACT_ALLOW", "listenerFile": "/x"})", "listenerFile");
   refused(R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [1]})", "syscalls");
   refused(R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"], "includes": {"os": ["x"]}}]})", "os");
   refused(R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"], "includes": {"caps": ["CAP_FLY"]}}]})",
