@@ -2,6 +2,7 @@
 
 #include "runtime/container_resources_commands.h"
 #include "runtime/copy_command.h"
+#include "runtime/events_command.h"
 #include "runtime/exec_command.h"
 #include "runtime/health_command.h"
 #include "runtime/list_commands.h"
@@ -40,7 +41,7 @@ std::vector<base::Command> container_commands() {
   for (const std::vector<base::Command>& some :
        {stop_commands(),
         list_commands(),
-        {logs_command(), exec_command(), volume_command(), secret_command(), copy_command()},
+        {logs_command(), exec_command(), volume_command(), secret_command(), copy_command(), events_command()},
         container_resources_commands(),
         health_commands(),
         unit_commands()}) {

@@ -13,6 +13,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/cgroup_scope.h"
 #include "runtime/cgroup_stats.h"
+#include "runtime/event_log.h"
 #include "runtime/lifecycle.h"
 #include "runtime/process_table.h"
 #include "runtime/resource_options.h"
@@ -145,6 +146,7 @@ int set_frozen(const base::Invocation& invocation, bool frozen) {
       throw base::Error(frozen ? "pause" : "unpause", name, frozen ? "it is paused already" : "it is not paused");
     }
     cgroup.set_frozen(frozen, kFreezeMilliseconds);
+    record_event(store, state, frozen ? "pause" : "unpause");
     print(name + "\n");
   }
   return 0;

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
+#include "runtime/event_log.h"
 #include "runtime/exec.h"
 #include "runtime/launch.h"
 #include "runtime/lifecycle.h"
@@ -37,6 +39,7 @@ int exec(const base::Invocation& invocation) {
           "--detach and --tty or --interactive exclude each other: nobody stays who reads and writes");
     }
     take_size_of_ours(process);
+    record_event(store, state, "exec", {{"command", base::join(process.arguments, " ")}});
     // A terminal that only shows is one whose reader has come to the end.
     base::Fd null;
     if (!invocation.flag("interactive")) {

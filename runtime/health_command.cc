@@ -20,6 +20,7 @@ int healthcheck(const base::Invocation& invocation) {
   settle(machine);
   StateStore store(machine.state);
   ContainerState state = store.find(invocation.arguments.back());
+  if (!state.namespaces.user) protect_binary();
   HealthCheck check = health_check_of(store, state.id);
   if (check.command.empty()) throw base::Error("container", state.name, "it has no health check (--health-cmd)");
   std::optional<Health> health = check_health(machine, state, check);
@@ -37,6 +38,7 @@ int unit_health(const base::Invocation& invocation) {
   std::optional<ContainerState> state = store.load(id);
   if (state && state->status == Status::kRunning && process_is_alive(*state)) {
     protect_binary_from_ranges();
+    if (!state->namespaces.user) protect_binary();
     check_health(machine, *state, health_check_of(store, id));
   } else if (state && !unit_is_at_work(id)) {
     stop_health_timer(store, id);

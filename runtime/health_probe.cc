@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "runtime/cgroup.h"
+#include "runtime/event_log.h"
 #include "runtime/exec.h"
 #include "runtime/execute_process.h"
 #include "runtime/launch.h"
@@ -159,6 +160,9 @@ std::optional<Health> probe(const Machine& machine, const ContainerState& state,
   Health before = load_health(store, state.id).value_or(Health());
   Health after = after_result(check, before, std::move(result), age);
   save_health(store, state.id, after);
+  if (after.status != before.status) {
+    record_event(store, state, "health_status", {{"health", health_name(after.status)}});
+  }
   became_unhealthy = after.status == Health::Status::kUnhealthy && before.status != after.status;
   return after;
 }

@@ -20,6 +20,7 @@
 #include "runtime/container_spec.h"
 #include "runtime/container_uses.h"
 #include "runtime/container_volumes.h"
+#include "runtime/event_log.h"
 #include "runtime/health_probe.h"
 #include "runtime/id_range.h"
 #include "runtime/joined_container.h"
@@ -197,6 +198,7 @@ std::string create_container(const Machine& machine, const RunRequest& asked, co
     remove_container(machine, state.id);
     throw;
   }
+  record_event(store, state, "create");
   return state.id;
 }
 
@@ -270,6 +272,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     state.started = now_text();
     state.finished.clear();
     save();
+    record_event(store, state, "start");
     return started;
   } catch (...) {
     release_resources(machine, store, state);
@@ -286,6 +289,10 @@ void finish(const Machine& machine, const std::string& id, int exit_code, bool o
   StateStore store(machine.state);
   std::optional<ContainerState> state = store.load(id);
   if (!state) return;
+  if (state->status == Status::kRunning) {
+    if (out_of_memory) record_event(store, *state, "oom");
+    record_event(store, *state, "die", {{"exitCode", exit_code}});
+  }
   if (state->remove_at_exit && !again) return remove_container(machine, id);
   release_resources(machine, store, *state);
   store.edit(id, [&](ContainerState& ended) {
@@ -311,10 +318,12 @@ void settle(const Machine& machine) {
 
 void remove_container(const Machine& machine, const std::string& id) {
   StateStore store(machine.state);
+  std::optional<ContainerState> state = store.load(id);
   // Also one whose start was cut off, and which nobody has finished.
-  if (std::optional<ContainerState> state = store.load(id)) release_resources(machine, store, *state);
+  if (state) release_resources(machine, store, *state);
   store.remove(id);
   remove_data(machine, id);
+  if (state) record_event(store, *state, "destroy");
 }
 
 bool wait_until_settled(const StateStore& store, const std::string& id, int milliseconds) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -11,6 +12,7 @@
 #include "base/text.h"
 #include "runtime/boot.h"
 #include "runtime/cgroup.h"
+#include "runtime/event_log.h"
 #include "runtime/health_probe.h"
 #include "runtime/launch.h"
 #include "runtime/lifecycle.h"
@@ -172,7 +174,10 @@ int rename_command(const base::Invocation& invocation) {
     throw base::UsageError("rename '" + name +
                            "': expected letters, digits, _ + - (and . after the first), at most 64");
   }
-  store.rename(store.find(invocation.arguments.front()).id, name);
+  ContainerState state = store.find(invocation.arguments.front());
+  store.rename(state.id, name);
+  std::string old_name = std::exchange(state.name, name);
+  record_event(store, state, "rename", {{"oldName", old_name}});
   return 0;
 }
 

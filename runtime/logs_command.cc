@@ -8,26 +8,10 @@
 #include "runtime/lifecycle.h"
 #include "runtime/log_file.h"
 #include "runtime/service.h"
+#include "runtime/time_option.h"
 
 namespace runtime {
 namespace {
-
-using Time = std::chrono::system_clock::time_point;
-
-// "2026-01-02T15:04:05Z", "10m" (ago), or seconds since 1970.
-std::optional<Time> time_option(const base::Invocation& invocation, std::string_view name) {
-  if (!invocation.given(name)) return std::nullopt;
-  const std::string& text = invocation.get(name);
-  if (auto time = base::parse_rfc3339(text)) return time;
-  if (auto seconds = base::parse_unsigned(text); seconds && *seconds < 1ull << 34) {
-    return Time(std::chrono::seconds(*seconds));
-  }
-  if (auto ago = base::parse_duration(text)) {
-    return std::chrono::system_clock::now() - std::chrono::duration_cast<Time::duration>(*ago);
-  }
-  throw base::UsageError("--" + std::string(name) + " '" + text +
-                         "': expected a time as 2026-01-02T15:04:05Z, seconds since 1970, or how long ago, as 10m");
-}
 
 LogQuery query_of(const base::Invocation& invocation) {
   LogQuery query{.since = time_option(invocation, "since"),

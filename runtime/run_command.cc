@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "runtime/boot.h"
+#include "runtime/event_log.h"
 #include "runtime/images_command.h"
 #include "runtime/own_program.h"
 #include "runtime/process_keeper.h"
@@ -187,6 +188,7 @@ int restart(const base::Invocation& invocation) {
       if (state.remove_at_exit) throw base::Error("restart", name, "it is removed when it ends (--rm)");
       stop_container(machine, state, stop_seconds(invocation, state));
       start_container(machine, store.find(state.id));
+      record_event(store, state, "restart");
       std::printf("%s\n", name.c_str());
     }
     return 0;

@@ -25,6 +25,7 @@
 #include "base/systemd.h"
 #include "base/text.h"
 #include "runtime/cgroup_scope.h"
+#include "runtime/event_log.h"
 #include "runtime/health_keeper.h"
 #include "runtime/own_program.h"
 #include "runtime/start_gate.h"
@@ -188,6 +189,7 @@ int start_in_unit(const base::Invocation& invocation) {
       state.started = now_text();
       state.finished.clear();
     });
+    if (std::optional<ContainerState> state = store.load(id)) record_event(store, *state, "start");
     return 0;
   } catch (const StartError& error) {
     record_failure(store, id, error.exit_code(), error.what());

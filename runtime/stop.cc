@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/event_log.h"
 #include "runtime/service.h"
 #include "runtime/supervisor.h"
 
@@ -37,6 +38,7 @@ int kill_command(const base::Invocation& invocation) {
     ContainerState state = store.find(name);
     if (state.status != Status::kRunning) throw base::Error("container", state.name, "it is not running");
     signal_process(state.pid, state.start_time, signal);
+    record_event(store, state, "kill", {{"signal", signal}});
     std::printf("%s\n", name.c_str());
   }
   return 0;
@@ -77,6 +79,20 @@ int wait(const base::Invocation& invocation) {
   return 0;
 }
 
+void end_and_settle(const Machine& machine, const ContainerState& state, std::uint64_t seconds) {
+  StateStore store(machine.state);
+  if (state.keeper == Keeper::kSystemd) return stop_service(machine, state, seconds);
+  if (seconds > 0) {
+    signal_process(state.pid, state.start_time, signal_by_name(state.stop_signal));
+    if (wait_until_settled(store, state.id, static_cast<int>(seconds) * 1000)) return settle(machine);
+  }
+  signal_process(state.pid, state.start_time, SIGKILL);
+  if (!wait_until_settled(store, state.id, kSettleMilliseconds)) {
+    throw base::Error("stop", state.name, "it was killed, but its processes have not ended");
+  }
+  settle(machine);
+}
+
 }  // namespace
 
 base::Option stop_time_option() {
@@ -94,16 +110,8 @@ void stop_container(const Machine& machine, const ContainerState& state, std::ui
   StateStore store(machine.state);
   if (!is_active(state)) return;
   store.edit(state.id, [](ContainerState& stopped) { stopped.stop_requested = true; });
-  if (state.keeper == Keeper::kSystemd) return stop_service(machine, state, seconds);
-  if (seconds > 0) {
-    signal_process(state.pid, state.start_time, signal_by_name(state.stop_signal));
-    if (wait_until_settled(store, state.id, static_cast<int>(seconds) * 1000)) return settle(machine);
-  }
-  signal_process(state.pid, state.start_time, SIGKILL);
-  if (!wait_until_settled(store, state.id, kSettleMilliseconds)) {
-    throw base::Error("stop", state.name, "it was killed, but its processes have not ended");
-  }
-  settle(machine);
+  end_and_settle(machine, state, seconds);
+  record_event(store, state, "stop");
 }
 
 std::vector<base::Command> stop_commands() {
