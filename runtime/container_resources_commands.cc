@@ -126,10 +126,10 @@ int top(const base::Invocation& invocation) {
   base::Json list = base::Json::array();
   for (const ProcessRow& row : rows) {
     list.push_back({{"pid", row.pid},
-                    {"inside", row.inside},
-                    {"parent", row.parent},
+                    {"pidInside", row.inside},
+                    {"parentPid", row.parent},
                     {"uid", row.uid},
-                    {"cpuMilliseconds", row.cpu_time.count()},
+                    {"cpuMicroseconds", std::chrono::microseconds(row.cpu_time).count()},
                     {"memory", row.resident},
                     {"command", row.command}});
   }

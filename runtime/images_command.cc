@@ -97,11 +97,11 @@ int run_fetch(const base::Invocation& invocation) {
 
 base::Json image_json(const Image& image) {
   base::Json json;
-  json["reference"] = image.reference;
-  json["digest"] = image.digest;
-  json["source_digest"] = image.source_digest;
+  json["image"] = image.reference;
+  json["imageDigest"] = image.digest;
+  json["sourceDigest"] = image.source_digest;
   json["size"] = image.size;
-  json["fetched_at"] = base::format_rfc3339(image.fetched_at);
+  json["fetched"] = base::format_rfc3339(image.fetched_at);
   json["layers"] = image.config.diff_ids;
   return json;
 }

@@ -37,12 +37,17 @@ std::string age(const std::string& since) {
   return base::format_duration(std::max(seconds, std::chrono::seconds(0)));
 }
 
+bool is_paused(const ContainerState& state) {
+  return state.status == Status::kRunning && !state.cgroup.empty() && Cgroup(state.cgroup).is_frozen();
+}
+
 std::string status_text(const StateStore& store, const ContainerState& state) {
   std::optional<Health> health;
   switch (state.status) {
     case Status::kRunning:
       health = load_health(store, state.id);
-      return "running " + age(state.started) + (health ? " (" + std::string(health_name(health->status)) + ")" : "");
+      return "running " + age(state.started) + (is_paused(state) ? " (paused)" : "") +
+             (health ? " (" + std::string(health_name(health->status)) + ")" : "");
     case Status::kExited:
       return "exited (" + std::to_string(state.exit_code) + (state.out_of_memory ? ", out of memory" : "") + ") " +
              age(state.finished) + " ago";
@@ -74,7 +79,7 @@ bool passes(const StateStore& store, const ContainerState& state, const std::str
   if (!value.empty()) {
     if (key == "name") return state.name.find(value) != std::string::npos;
     if (key == "id") return state.id.starts_with(value);
-    if (key == "status") return status_name(state.status) == value;
+    if (key == "status") return value == "paused" ? is_paused(state) : status_name(state.status) == value;
     if (key == "health") return health_of(store, state) == value;
     if (key == "label") {
       std::string label = value.substr(0, value.find('='));
@@ -97,6 +102,7 @@ bool is_running_machine(const ContainerState& state) {
 base::Json shown(const StateStore& store, const ContainerState& state) {
   base::Json json = to_json(state);
   std::optional<Health> health = load_health(store, state.id);
+  json["paused"] = is_paused(state);
   json["health"] = health ? to_json(*health) : base::Json();
   return json;
 }
@@ -160,6 +166,10 @@ int inspect(const base::Invocation& invocation) {
 
 int port(const base::Invocation& invocation) {
   ContainerState state = settled_store(invocation).find(invocation.arguments.front());
+  if (invocation.flag("json")) {
+    print(base::to_text(to_json(state).at("ports"), 2) + "\n");
+    return 0;
+  }
   for (const PublishedPort& port : state.ports) {
     print(std::to_string(port.container_port) + (port.protocol == Protocol::kTcp ? "/tcp" : "/udp") +
           " -> 0.0.0.0:" + std::to_string(port.host_port) + "\n");
@@ -207,6 +217,7 @@ std::vector<base::Command> list_commands() {
       {.name = "port",
        .arguments = "CONTAINER",
        .summary = "print the ports of this machine that lead to a container",
+       .options = {{.name = "json", .help = "as JSON"}},
        .min_arguments = 1,
        .max_arguments = 1,
        .run = port},

@@ -42,6 +42,24 @@ test_start_in_the_background_wait_and_restart() {
 }
 container_says() { [[ $(container logs "$1") == "$2" ]]; }
 
+test_listings_as_json_and_what_is_paused() {
+  container run -d --name web -p 18080:80 "$IMAGE" sh -c 'while :; do sleep 0.05; done' >/dev/null
+  expect_eq "$(container port --json web | jq -c .)" '[{"hostPort":18080,"containerPort":80,"protocol":"tcp"}]'
+  expect_eq "$(container port --json web | jq -c .)" "$(field web '.ports|tojson')"
+  expect_eq "$(container images --json | jq -r '.[0].imageDigest')" "$(field web .imageDigest)"
+  expect_eq "$(container images --json | jq -r '.[0].image')" "$(field web .image)"
+  expect_eq "$(container top --json web | jq -c '.[0]|[.pidInside,.parentPid >= 0,.cpuMicroseconds >= 0]')" '[1,true,true]'
+  expect_eq "$(container top --json web | jq '.[0].pid')" "$(field web .pid)"
+  expect_eq "$(field web .paused)$(container ps -q -f status=paused)" false
+  container pause web >/dev/null
+  expect_eq "$(field web .paused) $(container ps -q -f status=paused)" "true $(field web .id)"
+  expect_match "$(container ps)" 'running [0-9]+s \(paused\)'
+  container unpause web >/dev/null
+  expect_eq "$(container ps --json | jq '.[0].paused')" false
+  container rm -f web >/dev/null
+  check_no_leaks
+}
+
 test_limits_that_are_changed_hold_from_the_next_start_on() {
   local id
   id=$(container create --name later --pids 9 "$IMAGE" true)

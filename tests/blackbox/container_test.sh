@@ -263,7 +263,7 @@ test_stats_top_pause_and_history() {
   expect_eq "$(applet container stats --history --json busy | jq 'length >= 1')" true
   expect_match "$(applet container stats --history busy)" '^TIME +CPU'
   expect_match "$(applet container top busy)" $'^PID +INSIDE.*\n.* 1 .* sh -c while'
-  expect_eq "$(applet container top --json busy | jq '.[0].inside')" 1
+  expect_eq "$(applet container top --json busy | jq '.[0].pidInside')" 1
   expect_eq "$(applet container pause busy)" busy
   expect_match "$(expect_fail 1 applet container pause busy 2>&1)" 'paused already'
   expect_match "$(expect_fail 125 applet container exec busy true 2>&1)" 'it is paused'

@@ -74,7 +74,7 @@ auth_file() {
 
 # The unpacked layers of an image, lowest first.
 layers_of() {
-  container images --json | jq -r --arg r "$1" '.[] | select(.reference == $r) | .layers[]' |
+  container images --json | jq -r --arg r "$1" '.[] | select(.image == $r) | .layers[]' |
     sed "s|^sha256:|$TMP/store/layers/|"
 }
 
