@@ -29,8 +29,9 @@ fi
 
 work=$BENCH_WORK
 mount -t tmpfs bench /run
-# For standard input: crun gives that file to the container's user, and the machine's /dev/null must not be it.
-: >"$work/nothing"
+# crun gives the files of its standard input and output to the container's user: they must not be the machine's /dev/null.
+mknod -m 666 /run/null c 1 3
+mount --bind /run/null /dev/null
 gcc -O2 -static -o "$work/peak_memory" bench/peak_memory.c
 # The file system of a program counts for the protection of its file: ours is on the same one as theirs.
 cp out/clusterctl "$work/oci-runtime"
@@ -59,7 +60,7 @@ bundle() {
 compare() {
   local title=$1 name arguments=()
   for name in "${names[@]}"; do arguments+=(--command-name "$name" "${command[$name]} run --bundle $work/$2 bench-$name"); done
-  hyperfine --shell=none --input "$work/nothing" --warmup 5 --runs "$runs" --export-json "$work/figures.json" "${arguments[@]}" >&2
+  hyperfine --shell=none --warmup 5 --runs "$runs" --export-json "$work/figures.json" "${arguments[@]}" >&2
   jq -r --arg title "$title" '(.results | map({(.command): .median}) | add) as $median |
     "| \($title) | \([$median.ours, $median.crun, $median.runc] | map("\(. * 10000 | round / 10) ms") | join(" | ")) | \($median.ours / $median.crun * 100 | round / 100) |"' \
     "$work/figures.json"
@@ -98,7 +99,7 @@ idle_cost() {
   local name=$1 number before after
   before=$(taken)
   for ((number = 0; number < idle; number++)); do
-    ${command[$name]} create --bundle "$work/idle" "bench-$number" >/dev/null 2>&1 <"$work/nothing"
+    ${command[$name]} create --bundle "$work/idle" "bench-$number" >/dev/null 2>&1 </dev/null
     ${command[$name]} start "bench-$number" >&2
   done
   after=$(taken)
