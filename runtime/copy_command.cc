@@ -71,7 +71,7 @@ Result wait_for(const std::optional<Worker>& worker) {
 // One end of a copy.
 class Place {
  public:
-  Place(const Machine& machine, const CopyOperand& operand, bool writes) : machine_(machine), operand_(operand) {
+  Place(const Machine& machine, const CopyOperand& operand, bool writes) : machine_(machine) {
     if (!operand.container.empty()) files_ = hold_files(machine, operand.container, writes);
     path_ = files_ ? operand.path : std::filesystem::absolute(operand.path).string();
   }
@@ -86,7 +86,6 @@ class Place {
 
  private:
   const Machine& machine_;
-  const CopyOperand& operand_;
   std::optional<ContainerFiles> files_;
   std::string path_;
 };
