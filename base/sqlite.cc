@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "base/error.h"
@@ -9,16 +10,19 @@
 namespace base {
 namespace {
 
-// `code`: the primary one.
-[[noreturn]] void fail_with(int code, std::string_view operation, const std::string& object,
+// `code`: the primary one. `system_error`: sqlite3_system_errno(), which says why when `code` is SQLITE_IOERR.
+[[noreturn]] void fail_with(int code, int system_error, std::string_view operation, const std::string& object,
                             const std::string& reason) {
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) throw DamagedDatabase(operation, object, reason);
+  if (code == SQLITE_FULL) throw Error(operation, object, ENOSPC);
+  if (code == SQLITE_IOERR && system_error != 0) throw Error(operation, object, system_error);
   throw Error(operation, object, reason);
 }
 
 [[noreturn]] void fail(sqlite3* database, std::string_view operation, const std::string& object) {
-  const int code = database == nullptr ? SQLITE_NOMEM : sqlite3_errcode(database) & 0xff;
-  fail_with(code, operation, object, database == nullptr ? "out of memory" : sqlite3_errmsg(database));
+  if (database == nullptr) throw Error(operation, object, ENOMEM);
+  fail_with(sqlite3_errcode(database) & 0xff, sqlite3_system_errno(database), operation, object,
+            sqlite3_errmsg(database));
 }
 
 }  // namespace
@@ -66,9 +70,11 @@ bool Statement::step() {
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
   database_->last_failure_ = result;
-  const std::string reason = sqlite3_errmsg(database_->handle());  // the reset below forgets it
+  // The reset below forgets both.
+  const std::string reason = sqlite3_errmsg(database_->handle());
+  const int system_error = sqlite3_system_errno(database_->handle());
   sqlite3_reset(statement_);
-  fail_with(result & 0xff, "use", database_->path(), reason);
+  fail_with(result & 0xff, system_error, "use", database_->path(), reason);
 }
 
 void Statement::run() {

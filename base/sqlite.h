@@ -1,5 +1,6 @@
 #pragma once
-// SQLite (sqlite.org/c3ref) with errors as base::Error and statements that finalise themselves. One thread an object.
+// SQLite (sqlite.org/c3ref) with errors as base::Error and statements that finalise themselves. One thread an object. A
+// full disk is ENOSPC, as it is of any other file.
 
 #include <cstddef>
 #include <cstdint>

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
+
 #include "base/error.h"
 #include "base/temp_dir.h"
 
@@ -47,6 +49,20 @@ TEST_CASE("errors name the database") {
   Database database(directory.path() + "/test.db", false);
   CHECK_THROWS_WITH_AS(database.execute("nonsense"), doctest::Contains("test.db"), Error);
   CHECK_THROWS_AS(Database(directory.path() + "/none/x.db", false), Error);
+}
+
+TEST_CASE("a full database is told as a full disk") {
+  const TempDir directory;
+  Database database(directory.path() + "/test.db", false);
+  database.execute("CREATE TABLE t (data BLOB)");
+  database.execute("PRAGMA max_page_count = 2");
+  Statement insert(database, "INSERT INTO t VALUES (zeroblob(100000))");
+  try {
+    insert.run();
+    FAIL("more was written than there is room for");
+  } catch (const Error& error) {
+    CHECK(error.error_number() == ENOSPC);
+  }
 }
 
 }  // namespace

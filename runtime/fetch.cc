@@ -41,22 +41,26 @@ class LayerPool {
       Registry registry(reference_, settings_.registry);
       const Running running(*this, registry);
       while (const LayerJob* job = take()) {
-        fetched_ += fetch_layer(store, registry, *job, settings_, progress_, stopping_);
+        fetched_ += fetch_layer(store, registry, *job, settings_, progress_, stop_);
       }
+    } catch (const base::Error& error) {
+      fail(is_disk_full(error) ? Stop::kDiskFull : Stop::kFailed);
     } catch (...) {
-      fail(std::current_exception());
+      fail(Stop::kFailed);
     }
   }
 
   const LayerJob* take() {
     const std::lock_guard lock(mutex_);
-    return stopping_ || next_ == jobs_.size() ? nullptr : &jobs_[next_++];
+    return stop_ != Stop::kNone || next_ == jobs_.size() ? nullptr : &jobs_[next_++];
   }
 
-  void fail(std::exception_ptr failure) {
+  // Called while the failure is handled. What comes after the first one is a consequence, or no news.
+  void fail(Stop stop) {
     const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::move(failure);
-    stopping_ = true;
+    if (failure_) return;
+    failure_ = std::current_exception();
+    stop_ = stop;
     for (Registry* registry : running_) registry->cancel();
   }
 
@@ -85,7 +89,7 @@ class LayerPool {
   FetchProgress& progress_;
   const std::vector<LayerJob> jobs_;
   std::atomic<std::uint64_t> fetched_ = 0;
-  std::atomic<bool> stopping_ = false;
+  std::atomic<Stop> stop_ = Stop::kNone;
   std::mutex mutex_;  // guards what follows
   std::size_t next_ = 0;
   std::vector<Registry*> running_;

@@ -53,7 +53,6 @@ class BlobFile {
   }
 
   std::uint64_t size() const { return size_; }
-  bool no_space() const { return no_space_; }
   bool complete() const { return size_ == blob_.size; }
   bool matches() { return "sha256:" + hash_.hex_digest() == blob_.digest; }
   const base::Fd& file() const { return file_; }
@@ -70,12 +69,7 @@ class BlobFile {
     if (data.size() > blob_.size - size_) {
       throw base::Error("fetch", blob_.digest, "the registry sends more bytes than the manifest says");
     }
-    try {
-      base::write_all(file_, data);
-    } catch (const base::Error& error) {
-      no_space_ = error.error_number() == ENOSPC || error.error_number() == EDQUOT;
-      throw;
-    }
+    base::write_all(file_, data);
     hash_.update(data);
     size_ += data.size();
   }
@@ -87,19 +81,18 @@ class BlobFile {
   base::Fd file_;
   base::Sha256 hash_;
   std::uint64_t size_ = 0;
-  bool no_space_ = false;
 };
 
-void pause(std::chrono::milliseconds length, const std::atomic<bool>& stopping) {
-  for (std::chrono::milliseconds slept{0}; slept < length && !stopping; slept += kPauseStep) {
+void pause(std::chrono::milliseconds length, const std::atomic<Stop>& stop) {
+  for (std::chrono::milliseconds slept{0}; slept < length && stop == Stop::kNone; slept += kPauseStep) {
     std::this_thread::sleep_for(kPauseStep);
   }
-  if (stopping) throw base::Error("fetch", "layer", "cancelled");
+  if (stop != Stop::kNone) throw base::Error("fetch", "layer", "cancelled");
 }
 
 // Until the file is complete. Returns the bytes that came.
 std::uint64_t download(BlobFile& file, Registry& registry, const LayerJob& job, const FetchSettings& settings,
-                       FetchProgress& progress, const std::atomic<bool>& stopping) {
+                       FetchProgress& progress, const std::atomic<Stop>& stop) {
   std::uint64_t received = 0;
   int failures = 0;
   while (!file.complete()) {
@@ -121,19 +114,19 @@ std::uint64_t download(BlobFile& file, Registry& registry, const LayerJob& job, 
       throw base::Error("fetch", job.blob.digest, std::format("{} ({} attempts)", broken, failures));
     }
     progress.note(std::format("layer {}: {}; trying again from byte {}", job.layer + 1, broken, file.size()));
-    pause(std::min(kFirstPause * (1 << std::min(failures - 1, 10)), kLongestPause), stopping);
+    pause(std::min(kFirstPause * (1 << std::min(failures - 1, 10)), kLongestPause), stop);
   }
   return received;
 }
 
 // Until the file is complete and right. Returns the bytes that came.
 std::uint64_t fetch_blob(BlobFile& file, Registry& registry, const LayerJob& job, const FetchSettings& settings,
-                         FetchProgress& progress, const std::atomic<bool>& stopping) {
+                         FetchProgress& progress, const std::atomic<Stop>& stop) {
   bool resumed = file.size() > 0;
   std::uint64_t received = 0;
   while (true) {
     progress.update(job.layer, Step::kFetching, file.size());
-    received += download(file, registry, job, settings, progress, stopping);
+    received += download(file, registry, job, settings, progress, stop);
     if (file.matches()) return received;
     if (!resumed) {
       throw base::Error("fetch", job.blob.digest,
@@ -146,7 +139,7 @@ std::uint64_t fetch_blob(BlobFile& file, Registry& registry, const LayerJob& job
 }
 
 void unpack(ImageStore& store, BlobFile& file, const LayerJob& job, const FetchSettings& settings,
-            FetchProgress& progress, const std::atomic<bool>& stopping) {
+            FetchProgress& progress, const std::atomic<Stop>& stop) {
   const std::string name = "unpack-" + digest_hex(job.diff_id);
   base::remove_tree_at(store.tmp(), name);
   try {
@@ -155,7 +148,7 @@ void unpack(ImageStore& store, BlobFile& file, const LayerJob& job, const FetchS
     base::check(fchmod(directory.get(), 0755), "chmod", name);
     file.rewind();
     const UnpackedLayer unpacked = unpack_layer(file.file(), directory, settings.limits, [&](std::uint64_t bytes) {
-      if (stopping) throw base::Error("unpack", "layer", "cancelled");
+      if (stop != Stop::kNone) throw base::Error("unpack", "layer", "cancelled");
       progress.update(job.layer, Step::kUnpacking, bytes);
     });
     if (unpacked.diff_id != job.diff_id) {
@@ -172,8 +165,12 @@ void unpack(ImageStore& store, BlobFile& file, const LayerJob& job, const FetchS
 
 }  // namespace
 
+bool is_disk_full(const base::Error& error) {
+  return error.error_number() == ENOSPC || error.error_number() == EDQUOT;
+}
+
 std::uint64_t fetch_layer(ImageStore& store, Registry& registry, const LayerJob& job, const FetchSettings& settings,
-                          FetchProgress& progress, const std::atomic<bool>& stopping) {
+                          FetchProgress& progress, const std::atomic<Stop>& stop) {
   const base::Fd layer_lock = store.lock_content("layer", job.diff_id);
   if (store.has_layer(job.diff_id)) {
     progress.update(job.layer, Step::kPresent, job.blob.size);
@@ -182,15 +179,16 @@ std::uint64_t fetch_layer(ImageStore& store, Registry& registry, const LayerJob&
   const base::Fd blob_lock = store.lock_content("blob", job.blob.digest);
   BlobFile file(store, job.blob);
   try {
-    const std::uint64_t received = fetch_blob(file, registry, job, settings, progress, stopping);
-    unpack(store, file, job, settings, progress, stopping);
+    const std::uint64_t received = fetch_blob(file, registry, job, settings, progress, stop);
+    unpack(store, file, job, settings, progress, stop);
     file.drop();
     progress.update(job.layer, Step::kDone, job.blob.size);
     return received;
-  } catch (const base::Error&) {
+  } catch (const base::Error& error) {
     // A complete blob that did not do would not do next time either; on a full disk its room is needed. A part that
     // the network cut off is what the next fetch goes on from.
-    if ((file.complete() && !stopping) || file.no_space()) file.drop();
+    const bool failed_itself = stop == Stop::kNone;
+    if ((failed_itself && file.complete()) || is_disk_full(error) || stop == Stop::kDiskFull) file.drop();
     throw;
   }
 }

@@ -266,20 +266,23 @@ test_two_fetches_of_one_image_at_once() {
   cmp "$TMP/data/random" "$(layers_of "$PROXY/test/app:latest" | tail -n 1)/data/random"
 }
 
+# Whichever write of whichever thread meets the end first, a layer's or the database's.
 test_a_full_disk_is_one_clear_line() {
   start_registry
   make_image app 12
   push app
   mkdir "$TMP/small"
-  local text
-  text=$(unshare --mount bash -c '
-    mount -t tmpfs -o size=8m tmpfs "$1/small"
-    "$2" container --root "$1/small/store" fetch --quiet "$3/test/app" && exit 99
-    "$2" container --root "$1/small/store" images --json
-    find "$1/small/store/tmp" -size +1k' - "$TMP" "$CLUSTERCTL" "$REGISTRY" 2>&1)
-  expect_match "$text" 'No space left on device'
-  expect_eq "$(wc -l <<<"$text")" 2 "lines (the error, and the empty list)"
-  expect_match "$text" '\[\]$'
+  local text size
+  for size in 1 2 4 5 6 7 8 9 10 11; do
+    text=$(unshare --mount bash -c '
+      mount -t tmpfs -o size=$4m tmpfs "$1/small"
+      "$2" container --root "$1/small/store" fetch --quiet "$3/test/app" && exit 99
+      "$2" container --root "$1/small/store" images --json
+      find "$1/small/store/tmp" -size +1k' - "$TMP" "$CLUSTERCTL" "$REGISTRY" "$size" 2>&1)
+    expect_match "$text" 'No space left on device'
+    expect_eq "$(wc -l <<<"$text")" 2 "lines (the error, and the empty list), of $size MB"
+    expect_match "$text" '\[\]$'
+  done
 }
 
 # In a mount namespace where the names registry.test and other.test are this machine.
