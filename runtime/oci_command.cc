@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "base/version.h"
+#include "runtime/id_pattern.h"
 #include "runtime/launch.h"
 #include "runtime/mount_options.h"
 #include "runtime/oci_cgroup_commands.h"
@@ -66,24 +68,47 @@ int kill_command(const base::Invocation& invocation) {
   return 0;
 }
 
+void delete_one(StateStore& store, const ContainerState& state, bool force) {
+  if (status_of(state) != Status::kExited && status_of(state) != Status::kCreating) {
+    if (!force && status_of(state) != Status::kCreated) {
+      throw base::Error("delete", state.id, "it is " + std::string(oci_status(state)) + " (kill it first, or --force)");
+    }
+    signal_process(state.pid, state.start_time, SIGKILL);
+  }
+  delete_container(store, state);
+}
+
+// Each is tried, whatever became of those before. That there is none is no error, as with crun.
+void delete_matching(StateStore& store, const std::string& pattern, bool force) {
+  IdPattern matching(pattern);
+  std::vector<std::string> failures;
+  for (const ContainerState& state : store.list()) {
+    if (!matching.finds(state.id)) continue;
+    try {
+      delete_one(store, state, force);
+    } catch (const base::Error& error) {
+      failures.emplace_back(error.what());
+    }
+  }
+  if (!failures.empty()) throw base::Error(base::join(failures, "; "), "", "");
+}
+
 int delete_command(const base::Invocation& invocation) {
   StateStore store = store_of(invocation);
   const std::string& id = invocation.arguments.front();
-  std::optional<ContainerState> state = store.load(id);
   bool force = invocation.flag("force");
+  if (invocation.flag("regex")) {
+    delete_matching(store, id, force);
+    return 0;
+  }
+  std::optional<ContainerState> state = store.load(id);
   if (!state) {
     // A crash before state.json leaves the directory alone.
     if (is_valid_id(id)) store.remove(id);
     if (force) return 0;
     throw base::Error("container " + id, "", "does not exist");
   }
-  if (status_of(*state) != Status::kExited && status_of(*state) != Status::kCreating) {
-    if (!force && status_of(*state) != Status::kCreated) {
-      throw base::Error("delete", id, "it is " + std::string(oci_status(*state)) + " (kill it first, or --force)");
-    }
-    signal_process(state->pid, state->start_time, SIGKILL);
-  }
-  delete_container(store, *state);
+  delete_one(store, *state, force);
   return 0;
 }
 
@@ -256,7 +281,9 @@ base::Applet oci_applet() {
               {.name = "delete",
                .arguments = "ID",
                .summary = "forget a container that has ended",
-               .options = {{.name = "force", .letter = 'f', .help = "kill it first when it runs"}},
+               .options = {{.name = "force", .letter = 'f', .help = "kill it first when it runs"},
+                           {.name = "regex",
+                            .help = "all whose id the extended regular expression ID fits, anywhere (regex(7))"}},
                .min_arguments = 1,
                .max_arguments = 1,
                .run = logged<delete_command>},

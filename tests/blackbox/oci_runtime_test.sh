@@ -82,6 +82,27 @@ test_exec_and_force_delete() {
   expect_eq "$(oci list -q)" ""
 }
 
+# The words are crun's.
+test_delete_regex_takes_all_that_match() {
+  bundle
+  command_is 'sleep 1000'
+  local id
+  for id in web-1 web-2 other; do
+    edit ".linux.cgroupsPath = \"/clusteros/$(basename "$TMP")-$id\""
+    oci run -d -b "$TMP/bundle" "$id" </dev/null >/dev/null 2>&1
+  done
+  edit ".linux.cgroupsPath = \"/clusteros/$(basename "$TMP")-created\""
+  oci create -b "$TMP/bundle" web-created </dev/null >/dev/null 2>&1
+  expect_match "$(expect_fail 1 oci delete --regex 'web-(' 2>&1)" "^oci-runtime: regular expression 'web-\\(': [^[:space:]].*$"
+  oci delete --regex 'nothing-like-it'
+  # Those that run stay without --force, each with its reason in one line; the one that does not run goes.
+  expect_match "$(expect_fail 1 oci delete --regex '^web' 2>&1)" '^oci-runtime: delete web-1: it is running.*; delete web-2: it is running.*$'
+  expect_eq "$(oci list -q | sort | xargs)" "other web-1 web-2"
+  oci delete --force --regex 'eb-[0-9]+$'
+  expect_eq "$(oci list -q)" other
+  oci delete -f other
+}
+
 test_user_namespace_with_mappings() {
   bundle
   chown -R 300000:300000 "$TMP/bundle/rootfs"
