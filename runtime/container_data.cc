@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/container_uses.h"
 #include "runtime/id_range.h"
 #include "runtime/lifecycle.h"
 
@@ -86,6 +87,16 @@ std::vector<Mount> write_etc_files(const Machine& machine, const std::string& id
   return mounts;
 }
 
+namespace {
+
+// The second half: nobody finds the container any more, so that its volumes are not in use by it.
+void finish_removal(const Machine& machine, const std::string& removed) {
+  remove_volumes_of(machine, containers_path(machine) + "/" + removed);
+  base::remove_tree_at(base::open_directory(containers_path(machine)), removed);
+}
+
+}  // namespace
+
 // A crash at any point leaves only what remove_orphans() finds: the ids go first, since nobody would ask about a range
 // without files; and a directory that is half gone, perhaps without its owner's name, has been renamed before.
 void remove_data(const Machine& machine, const std::string& id) {
@@ -96,7 +107,7 @@ void remove_data(const Machine& machine, const std::string& id) {
   if (renameat(containers.get(), id.c_str(), containers.get(), removed.c_str()) < 0 && errno != ENOENT) {
     base::throw_errno("remove", data_path(machine, id));
   }
-  base::remove_tree_at(containers, removed);
+  finish_removal(machine, removed);
 }
 
 void remove_orphans(const Machine& machine) {
@@ -104,7 +115,7 @@ void remove_orphans(const Machine& machine) {
   base::Fd held = store.lock_all();
   store.remove_unfinished();
   for (const std::string& id : all_data(machine)) {
-    if (id.starts_with(kRemovedPrefix)) base::remove_tree_at(base::open_directory(containers_path(machine)), id);
+    if (id.starts_with(kRemovedPrefix)) finish_removal(machine, id);
     if (!is_valid_id(id) || base::exists(store.path_of(id))) continue;
     std::optional<std::string> owner = base::read_file_if_exists(data_path(machine, id) + "/" + kOwnerFile);
     if (owner == machine.state) remove_data(machine, id);

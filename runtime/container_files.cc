@@ -18,6 +18,7 @@
 #include "runtime/bind_mounts.h"
 #include "runtime/container_data.h"
 #include "runtime/container_spec.h"
+#include "runtime/container_volumes.h"
 #include "runtime/mount_api.h"
 #include "runtime/namespaces.h"
 #include "runtime/overlay.h"
@@ -40,7 +41,9 @@ void attach_volumes(const ContainerSpec& spec, const base::Fd& root, const base:
 }
 
 base::Fd mount_files(const Machine& machine, const ContainerState& state, base::Fd& user_namespace) {
-  ContainerSpec spec = make_spec(load_request(StateStore(machine.state), state.id), state, {});
+  SavedRequest saved = load_request(StateStore(machine.state), state.id);
+  saved.request.volumes = volumes_between_starts(machine, state.id, saved.request);
+  ContainerSpec spec = make_spec(saved, state, {});
   spec.root.upper = data_path(machine, state.id) + "/upper";
   spec.root.work = data_path(machine, state.id) + "/work";
   base::check(unshare(CLONE_NEWNS), "make a mount namespace");

@@ -2,11 +2,14 @@
 
 #include <sys/mount.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "runtime/anonymous_volumes.h"
 #include "runtime/boot.h"
 #include "runtime/id_range.h"
 #include "runtime/seccomp_file.h"
@@ -87,6 +90,29 @@ std::vector<Mount> make_mounts(const RunRequest& request, bool own_network) {
   return mounts;
 }
 
+// What is below another one comes after it, in whatever order they were asked for: else it would be hidden.
+std::vector<Mount> mounts_asked_for(const RunRequest& request) {
+  std::vector<Mount> mounts;
+  for (const TemporaryMount& mount : request.temporary_mounts) {
+    mounts.push_back({.destination = mount.destination,
+                      .type = "tmpfs",
+                      .parameters = mount.parameters,
+                      .attributes = mount.attributes});
+  }
+  for (const Volume& volume : request.volumes) {
+    mounts.push_back({.destination = volume.destination,
+                      .type = "bind",
+                      .source = volume.source,
+                      .recursive_attributes = kVolumeAttributes | (volume.read_only ? MOUNT_ATTR_RDONLY : 0u),
+                      .recursive = true,
+                      .id_mapped = true,
+                      .copy_up = volume.fill});
+  }
+  std::ranges::stable_sort(mounts, {},
+                           [](const Mount& mount) { return std::ranges::count(plain_path(mount.destination), '/'); });
+  return mounts;
+}
+
 // RFC 9562, version 4.
 std::string random_uuid() {
   std::string hex = base::system_random().hex_string(16);
@@ -113,21 +139,8 @@ ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, 
   }
   spec.mounts = make_mounts(request, spec.namespaces.network);
   spec.mounts.insert(spec.mounts.end(), provided.begin(), provided.end());
-  for (const TemporaryMount& mount : request.temporary_mounts) {
-    spec.mounts.push_back({.destination = mount.destination,
-                           .type = "tmpfs",
-                           .parameters = mount.parameters,
-                           .attributes = mount.attributes});
-  }
-  for (const Volume& volume : request.volumes) {
-    spec.mounts.push_back({.destination = volume.destination,
-                           .type = "bind",
-                           .source = volume.source,
-                           .recursive_attributes = kVolumeAttributes | (volume.read_only ? MOUNT_ATTR_RDONLY : 0u),
-                           .recursive = true,
-                           .id_mapped = true,
-                           .copy_up = volume.fill});
-  }
+  std::vector<Mount> asked = mounts_asked_for(request);
+  spec.mounts.insert(spec.mounts.end(), asked.begin(), asked.end());
   spec.masked_paths = default_masked_paths();
   spec.read_only_paths = default_read_only_paths();
   spec.resources = request.resources;

@@ -13,6 +13,15 @@ namespace {
 
 constexpr const char* kFile = "uses.json";
 
+std::vector<std::string> names_in(const base::Json& uses, const char* kind, const std::string& path) {
+  std::vector<std::string> names;
+  for (const base::Json& name : uses.value(kind, base::Json::array())) {
+    if (!name.is_string()) throw base::Error("read", path, std::string(kind) + " are not names");
+    names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
 Uses uses_of(const Machine& machine, const char* kind) {
   StateStore store(machine.state);
   Uses uses;
@@ -23,10 +32,7 @@ Uses uses_of(const Machine& machine, const char* kind) {
     if (!text) continue;
     base::Json json = base::parse_json(*text, path);
     std::optional<ContainerState> state = store.load(id);
-    for (const base::Json& name : json.value(kind, base::Json::array())) {
-      if (!name.is_string()) throw base::Error("read", path, std::string(kind) + " are not names");
-      uses[name.get<std::string>()].push_back(state ? state->name : id);
-    }
+    for (const std::string& name : names_in(json, kind, path)) uses[name].push_back(state ? state->name : id);
   }
   return uses;
 }
@@ -35,13 +41,17 @@ Uses uses_of(const Machine& machine, const char* kind) {
 
 void claim_uses(const Machine& machine, const std::string& id, const RunRequest& request) {
   base::Json volumes = base::Json::array();
+  base::Json anonymous = base::Json::array();
   VolumeStore store(machine.root);
   base::Fd held;
   for (const Volume& volume : request.volumes) {
     if (volume.name.empty()) continue;
     if (!held) held = store.lock();
-    if (!store.find(volume.name)) store.create({.name = volume.name, .created = now_text()});
+    if (!store.find(volume.name)) {
+      store.create({.name = volume.name, .created = now_text(), .anonymous = volume.anonymous});
+    }
     volumes.push_back(volume.name);
+    if (volume.anonymous) anonymous.push_back(volume.name);
   }
   SecretStore secret_store(machine.root);
   base::Json secrets = base::Json::array();
@@ -52,8 +62,34 @@ void claim_uses(const Machine& machine, const std::string& id, const RunRequest&
     secrets.push_back(secret.name);
   }
   if (volumes.empty() && secrets.empty()) return;
-  base::Json uses = {{"volumes", volumes}, {"secrets", secrets}};
+  base::Json uses = {
+      {"volumes", volumes}, {"secrets", secrets}, {"anonymous", anonymous}, {"removeVolumes", request.remove_at_exit}};
   base::write_file_atomic(data_path(machine, id) + "/" + kFile, base::to_text(uses) + "\n", 0600);
+}
+
+void let_volumes_go(const Machine& machine, const std::string& id) {
+  std::string path = data_path(machine, id) + "/" + kFile;
+  std::optional<std::string> text = base::read_file_if_exists(path);
+  if (!text) return;
+  base::Json uses = base::parse_json(*text, path);
+  if (!uses.is_object()) throw base::Error("read", path, "no object");
+  uses["removeVolumes"] = true;
+  base::write_file_atomic(path, base::to_text(uses) + "\n", 0600);
+}
+
+void remove_volumes_of(const Machine& machine, const std::string& directory) {
+  std::string path = directory + "/" + kFile;
+  std::optional<std::string> text = base::read_file_if_exists(path);
+  if (!text) return;
+  base::Json json = base::parse_json(*text, path);
+  std::vector<std::string> names = names_in(json, "anonymous", path);
+  if (names.empty() || !base::json_bool(json, "removeVolumes")) return;
+  VolumeStore store(machine.root);
+  base::Fd held = store.lock();
+  Uses uses = volume_uses(machine);
+  for (const std::string& name : names) {
+    if (!uses.contains(name) && store.find(name)) store.remove(name);
+  }
 }
 
 Uses volume_uses(const Machine& machine) {

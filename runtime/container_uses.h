@@ -15,6 +15,14 @@ namespace runtime {
 // neither found nor made. REQUIRES: the container has its directory of data.
 void claim_uses(const Machine& machine, const std::string& id, const RunRequest& request);
 
+// From here on the removal of the container's data removes its anonymous volumes, too, whoever comes to finish it. So
+// it is from the beginning for a request with --rm.
+void let_volumes_go(const Machine& machine, const std::string& id);
+
+// What of that has to be done for a container whose data are in `directory`, where nobody looks for users any more: the
+// volumes go that no other container uses. It may be done again.
+void remove_volumes_of(const Machine& machine, const std::string& directory);
+
 // Which containers, by name, use a thing: name → names. Read while the things' lock is held, it stays true.
 using Uses = std::map<std::string, std::vector<std::string>>;
 Uses volume_uses(const Machine& machine);

@@ -13,9 +13,13 @@
 namespace runtime {
 namespace {
 
-// A directory that goes with the container.
+// A directory that goes with the container; `number`: how many volumes that are not in memory are before it.
+std::string own_path(const Machine& machine, const std::string& id, std::size_t number) {
+  return data_path(machine, id) + "/empty/" + std::to_string(number);
+}
+
 std::string own_directory(const Machine& machine, const std::string& id, std::size_t number) {
-  std::string path = data_path(machine, id) + "/empty/" + std::to_string(number);
+  std::string path = own_path(machine, id, number);
   base::make_directories(data_path(machine, id) + "/empty", 0711);
   base::make_directories(path, 0755);
   return path;
@@ -29,6 +33,27 @@ TemporaryMount in_memory(const VolumeInfo& info, const Volume& volume) {
 }
 
 }  // namespace
+
+std::vector<Volume> volumes_between_starts(const Machine& machine, const std::string& id, const RunRequest& request) {
+  VolumeStore store(machine.root);
+  std::vector<Volume> volumes;
+  std::size_t number = 0;
+  for (Volume volume : request.volumes) {
+    bool there = true;
+    if (!volume.name.empty()) {
+      std::optional<VolumeInfo> info = store.find(volume.name);
+      if (info && info->kind == VolumeKind::kMemory) continue;
+      volume.source = store.data_path(volume.name);
+      there = info && info->filled;
+    } else if (volume.own) {
+      volume.source = own_path(machine, id, number);
+      there = base::exists(volume.source);
+    }
+    number++;
+    if (there) volumes.push_back(std::move(volume));
+  }
+  return volumes;
+}
 
 ContainerVolumes::ContainerVolumes(const Machine& machine, const std::string& id, RunRequest& request)
     : root_(machine.root) {

@@ -14,6 +14,10 @@
 
 namespace runtime {
 
+// The volumes of a container that does not run, with their places on this machine, but for those that its next start
+// makes or fills: until then what the image has there is what is seen.
+std::vector<Volume> volumes_between_starts(const Machine& machine, const std::string& id, const RunRequest& request);
+
 class ContainerVolumes {
  public:
   // Looks up the request's named volumes and its directories of its own, and changes its volumes to what is mounted.

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 
+#include <cerrno>
 #include <chrono>
 
 #include "base/error.h"
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "runtime/anonymous_volumes.h"
 #include "runtime/boot.h"
 #include "runtime/container_data.h"
 #include "runtime/container_spec.h"
@@ -140,7 +142,7 @@ void settle_one(const Machine& machine, StateStore& store, const std::string& id
   if (!lock) return;
   std::optional<ContainerState> state = store.load(id);
   if (!state || !state->bundle.empty()) return;
-  if (state->status == Status::kCreating) return remove_container(machine, id);
+  if (state->status == Status::kCreating) return remove_with_volumes(machine, id);
   if (state->status == Status::kCreated) return;
   if (state->status == Status::kExited) {
     if (state->remove_at_exit) remove_container(machine, id);
@@ -180,6 +182,7 @@ std::string create_container(const Machine& machine, const RunRequest& asked, co
                              Status made, base::Fd& lock) {
   StateStore store(machine.state);
   SavedRequest saved{.request = asked, .image = image};
+  name_anonymous_volumes(saved.request, image.reference, image.config.volumes, base::system_random());
   std::optional<ContainerState> joined = find_joined_container(store, saved.request);
   ContainerState state = first_state(saved.request, image);
   ContainerSpec spec = make_spec(saved, state, {});
@@ -195,16 +198,24 @@ std::string create_container(const Machine& machine, const RunRequest& asked, co
     state.status = made;
     store.save(state);
   } catch (...) {
-    remove_container(machine, state.id);
+    remove_with_volumes(machine, state.id);
     throw;
   }
   record_event(store, state, "create");
   return state.id;
 }
 
-SavedRequest load_request(const StateStore& store, const std::string& id) {
+std::optional<SavedRequest> find_request(const StateStore& store, const std::string& id) {
   std::string path = store.path_of(id, kRequestFile);
-  return saved_request_from(base::read_file(path), path);
+  std::optional<std::string> text = base::read_file_if_exists(path);
+  if (!text) return std::nullopt;
+  return saved_request_from(*text, path);
+}
+
+SavedRequest load_request(const StateStore& store, const std::string& id) {
+  std::optional<SavedRequest> saved = find_request(store, id);
+  if (!saved) throw base::Error("read", store.path_of(id, kRequestFile), ENOENT);
+  return std::move(*saved);
 }
 
 void save_request(const StateStore& store, const std::string& id, const SavedRequest& saved) {
@@ -324,6 +335,11 @@ void remove_container(const Machine& machine, const std::string& id) {
   store.remove(id);
   remove_data(machine, id);
   if (state) record_event(store, *state, "destroy");
+}
+
+void remove_with_volumes(const Machine& machine, const std::string& id) {
+  let_volumes_go(machine, id);
+  remove_container(machine, id);
 }
 
 bool wait_until_settled(const StateStore& store, const std::string& id, int milliseconds) {

@@ -28,7 +28,9 @@ Machine machine_of(const base::Invocation& invocation);
 std::string create_container(const Machine& machine, const RunRequest& request, const Image& image, base::Fd image_lock,
                              Status made, base::Fd& lock);
 
-// What the container was asked to be. Throws base::Error when it is not there any more.
+// What the container was asked to be; nothing when it is not there, yet or any more. The second throws base::Error
+// then.
+std::optional<SavedRequest> find_request(const StateStore& store, const std::string& id);
 SavedRequest load_request(const StateStore& store, const std::string& id);
 void save_request(const StateStore& store, const std::string& id, const SavedRequest& saved);
 
@@ -52,8 +54,11 @@ void finish(const Machine& machine, const std::string& id, int exit_code, bool o
 // those with --rm vanish. Writable layers without a container (a reboot) are removed. Every command calls it.
 void settle(const Machine& machine);
 
-// Removes a container that does not run, with its writable layer.
+// Removes a container that does not run, with its writable layer; its anonymous volumes stay, unless it is one with
+// --rm.
 void remove_container(const Machine& machine, const std::string& id);
+// The same with its anonymous volumes.
+void remove_with_volumes(const Machine& machine, const std::string& id);
 
 // Waits until the container's end is written down. False after the time; a negative time is without end.
 bool wait_until_settled(const StateStore& store, const std::string& id, int milliseconds);

@@ -98,12 +98,19 @@ bool is_running_machine(const ContainerState& state) {
   return state.machine && state.status == Status::kRunning;
 }
 
+// Empty for one that is just being made, or removed.
+base::Json mounts_of(const StateStore& store, const ContainerState& state) {
+  std::optional<SavedRequest> saved = find_request(store, state.id);
+  return saved ? shown_mounts(saved->request) : base::Json::array();
+}
+
 // The object that `ps` and `inspect` print.
 base::Json shown(const StateStore& store, const ContainerState& state) {
   base::Json json = to_json(state);
   std::optional<Health> health = load_health(store, state.id);
   json["paused"] = is_paused(state);
   json["health"] = health ? to_json(*health) : base::Json();
+  json["mounts"] = mounts_of(store, state);
   return json;
 }
 

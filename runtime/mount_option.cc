@@ -89,8 +89,9 @@ Volume kept_volume(std::map<std::string, std::string>& words, const std::string&
   Volume volume{.destination = {}};
   volume.own = type == "empty";
   if (volume.own) return volume;
+  volume.anonymous = !words.contains("source");
   volume.name = take(words, "source");
-  if (!is_valid_id(volume.name))
+  if (!volume.anonymous && !is_valid_id(volume.name))
     wrong(text, "source= is a volume's name: letters, digits, _ + - (and . after the first)");
   volume.fill = true;
   if (words.contains("volume-nocopy")) volume.fill = !take_truth(words, "volume-nocopy", text);

@@ -34,6 +34,7 @@ TEST_CASE("a volume has a name, or goes with the container") {
   CHECK(volume.read_only);
   CHECK(volume.fill);
   CHECK_FALSE(std::get<Volume>(parse_mount("type=volume,src=pages,dst=/www,volume-nocopy")).fill);
+  CHECK(std::get<Volume>(parse_mount("type=volume,target=/www")).anonymous);
   volume = std::get<Volume>(parse_mount("type=empty,target=/cache"));
   CHECK(volume.own);
   CHECK_FALSE(volume.fill);
@@ -54,7 +55,7 @@ TEST_CASE("a mount that says too little, too much or something unknown is refuse
                            "type=npipe,source=/srv,target=/d",
                            "type=bind,source=/srv,target=/d,readonly=perhaps",
                            "type=bind,source=/srv,target=/d,rslave",
-                           "type=volume,target=/w",
+                           "type=volume",
                            "type=volume,source=/srv,target=/w",
                            "type=volume,source=..,target=/w",
                            "type=empty,source=a,target=/w",

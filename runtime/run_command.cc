@@ -109,7 +109,7 @@ int run(const base::Invocation& invocation) {
                             [&] { runs = true; });
     } catch (...) {
       // Not started: nothing of it stays, so that the same command can be given again.
-      if (!runs) remove_container(machine, id);
+      if (!runs) remove_with_volumes(machine, id);
       throw;
     }
   });

@@ -54,18 +54,23 @@ PublishedPort parse_port(std::string_view text) {
 
 Volume parse_volume(std::string_view text) {
   std::vector<std::string> parts = base::split(text, ':');
+  const bool anonymous = parts.size() == 1;
+  if (anonymous) parts.insert(parts.begin(), "");
   bool named = is_valid_id(parts[0]);
-  bool good =
-      (parts.size() == 2 || parts.size() == 3) && (named || parts[0].starts_with('/')) && parts[1].starts_with('/');
+  bool good = (parts.size() == 2 || parts.size() == 3) && (anonymous || named || parts[0].starts_with('/')) &&
+              parts[1].starts_with('/');
   if (good && parts.size() == 3) good = parts[2] == "ro" || parts[2] == "rw";
   if (!good) {
     throw base::UsageError("--volume " + quoted(text) +
-                           ": expected /HOST/PATH:/CONTAINER/PATH[:ro] or NAME:/CONTAINER/PATH[:ro]");
+                           ": expected /HOST/PATH:/CONTAINER/PATH[:ro], NAME:/CONTAINER/PATH[:ro] or /CONTAINER/PATH");
   }
   if (std::ranges::all_of(parts[1], [](char c) { return c == '/'; })) {
     throw base::UsageError("--volume " + quoted(text) + ": the container's root cannot be a volume");
   }
-  Volume volume{.destination = parts[1], .read_only = parts.size() == 3 && parts[2] == "ro", .fill = named};
+  Volume volume{.destination = parts[1],
+                .read_only = parts.size() == 3 && parts[2] == "ro",
+                .fill = named || anonymous,
+                .anonymous = anonymous};
   (named ? volume.name : volume.source) = parts[0];
   return volume;
 }

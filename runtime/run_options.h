@@ -21,6 +21,8 @@ struct Volume {
   std::string name = {};  // of a named volume
   bool own = false;       // a directory of the container's own, which goes with it
   bool fill = false;      // of a named one: at its first use with what the image has there
+  // The name is ours (anonymous_volumes.h), and not yet given where that is empty.
+  bool anonymous = false;
 };
 
 // A file system in memory that goes with the container (--tmpfs).
@@ -44,7 +46,7 @@ struct HostEntry {
 
 // All throw base::UsageError with what is allowed.
 PublishedPort parse_port(std::string_view text);       // "8080:80", "53:53/udp"
-Volume parse_volume(std::string_view text);            // "/srv/data:/data", "pages:/www:ro"
+Volume parse_volume(std::string_view text);            // "/srv/data:/data", "pages:/www:ro", "/data"
 std::uint64_t parse_memory(std::string_view text);     // "64m": bytes, at least 512 KiB
 std::uint64_t parse_cpu_quota(std::string_view text);  // "1.5": microseconds of each 100 ms
 // "NAME=value" as it is; "NAME" with the value of our own environment; nothing when that has none.

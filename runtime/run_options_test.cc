@@ -32,8 +32,11 @@ TEST_CASE("a volume has two absolute paths and may be read-only") {
   CHECK(parse_volume("pages:/www").fill);
   CHECK(parse_volume("pages:/www").source.empty());
   CHECK_FALSE(parse_volume("/a:/b").fill);
-  for (const char* text : {"", "/a", "a", ".a:/b", "a/b:/c", "../a:/b", "a b:/c", "a:", "/a:b", "/a:/b:rx",
-                           "/a:/b:ro:x", "/a:/", "/a://"}) {
+  CHECK(parse_volume("/a").destination == "/a");
+  CHECK(parse_volume("/a").anonymous);
+  CHECK(parse_volume("/a").fill);
+  for (const char* text : {"", "/", "a", ".a:/b", "a/b:/c", "../a:/b", "a b:/c", "a:", "/a:b", "/a:/b:rx", "/a:/b:ro:x",
+                           "/a:/", "/a://"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(parse_volume(text), base::UsageError);
   }

@@ -3,6 +3,7 @@
 
 #include "runtime/run_request.h"
 
+#include <sys/mount.h>
 #include <sys/utsname.h>
 
 #include "base/error.h"
@@ -34,14 +35,20 @@ std::optional<T> get(const Json& json, const char* member) {
   return found->template get<T>();
 }
 
+const char* type_of(const Volume& volume) {
+  if (volume.own) return "empty";
+  return volume.name.empty() ? "bind" : "volume";
+}
+
 Json mounts_to_json(const RunRequest& request) {
   Json list = Json::array();
   for (const Volume& volume : request.volumes) {
-    list.push_back({{"type", volume.own ? "empty" : (volume.name.empty() ? "bind" : "volume")},
+    list.push_back({{"type", type_of(volume)},
                     {"source", volume.name.empty() ? volume.source : volume.name},
                     {"destination", volume.destination},
                     {"readOnly", volume.read_only},
-                    {"fill", volume.fill}});
+                    {"fill", volume.fill},
+                    {"anonymous", volume.anonymous}});
   }
   for (const TemporaryMount& mount : request.temporary_mounts) {
     Json parameters = Json::object();
@@ -61,7 +68,8 @@ void mounts_from_json(const Json& list, RunRequest& request) {
       Volume volume{.destination = destination,
                     .read_only = mount.at("readOnly").get<bool>(),
                     .own = mount.at("type") == "empty",
-                    .fill = base::json_bool(mount, "fill")};
+                    .fill = base::json_bool(mount, "fill"),
+                    .anonymous = base::json_bool(mount, "anonymous")};
       (mount.at("type") == "volume" ? volume.name : volume.source) = mount.at("source").get<std::string>();
       request.volumes.push_back(std::move(volume));
       continue;
@@ -298,6 +306,25 @@ std::string host_name_of(const RunRequest& request, const std::string& id) {
   utsname names = {};
   base::check(uname(&names), "uname");
   return names.nodename;
+}
+
+Json shown_mounts(const RunRequest& request) {
+  Json list = Json::array();
+  for (const Volume& volume : request.volumes) {
+    list.push_back({{"type", type_of(volume)},
+                    {"source", volume.name.empty() ? volume.source : volume.name},
+                    {"destination", volume.destination},
+                    {"readOnly", volume.read_only},
+                    {"anonymous", volume.anonymous}});
+  }
+  for (const TemporaryMount& mount : request.temporary_mounts) {
+    list.push_back({{"type", "tmpfs"},
+                    {"source", ""},
+                    {"destination", mount.destination},
+                    {"readOnly", (mount.attributes & MOUNT_ATTR_RDONLY) != 0},
+                    {"anonymous", false}});
+  }
+  return list;
 }
 
 std::string to_text(const SavedRequest& saved) {

@@ -64,6 +64,9 @@ struct RunRequest {
 // The name that the container calls itself by.
 std::string host_name_of(const RunRequest& request, const std::string& id);
 
+// Its volumes and file systems in memory, as `ps` and `inspect` show them (docs/runtime.md "JSON").
+base::Json shown_mounts(const RunRequest& request);
+
 // The contents of spec.json.
 struct SavedRequest {
   RunRequest request;

@@ -18,7 +18,8 @@ SavedRequest everything() {
   request.ports = {{.protocol = Protocol::kUdp, .host_port = 53, .container_port = 5353}};
   request.volumes = {{.source = "/srv", .destination = "/data", .read_only = true},
                      {.destination = "/www", .name = "pages", .fill = true},
-                     {.destination = "/cache", .own = true}};
+                     {.destination = "/cache", .own = true},
+                     {.destination = "/data", .name = "0123", .fill = true, .anonymous = true}};
   request.temporary_mounts = {parse_tmpfs("/run:size=64m,noexec")};
   request.environment = {"A=1"};
   request.hosts = {{.name = "db", .address = "10.0.0.1"}};
@@ -61,6 +62,7 @@ TEST_CASE("a request is read as it was written") {
   CHECK(read.request.volumes.at(1).name == "pages");
   CHECK(read.request.volumes.at(1).source.empty());
   CHECK(read.request.volumes.at(2).own);
+  CHECK(read.request.volumes.at(3).anonymous);
   CHECK(read.request.devices.front().destination == "/dev/other");
   CHECK_FALSE(read.request.devices.front().write);
   CHECK(read.request.secrets.front().mode == 0400);

@@ -55,7 +55,11 @@ int rm(const base::Invocation& invocation) {
       }
       stop_container(machine, state, 0);
     }
-    remove_container(machine, state.id);
+    if (invocation.flag("volumes")) {
+      remove_with_volumes(machine, state.id);
+    } else {
+      remove_container(machine, state.id);
+    }
     std::printf("%s\n", name.c_str());
   }
   return 0;
@@ -133,7 +137,8 @@ std::vector<base::Command> stop_commands() {
       {.name = "rm",
        .arguments = "CONTAINER...",
        .summary = "remove a container with all that it wrote",
-       .options = {{.name = "force", .letter = 'f', .help = "kill it first when it runs"}},
+       .options = {{.name = "force", .letter = 'f', .help = "kill it first when it runs"},
+                   {.name = "volumes", .letter = 'v', .help = "with its volumes that have no name of their own"}},
        .min_arguments = 1,
        .max_arguments = base::kAnyNumber,
        .run = rm},

@@ -34,6 +34,7 @@ struct Volumes {
             {"size", info.size},
             {"created", info.created},
             {"filled", info.filled},
+            {"anonymous", info.anonymous},
             {"path", info.kind == VolumeKind::kMemory ? "" : store.data_path(info.name)},
             {"containers", found == uses.end() ? std::vector<std::string>{} : found->second}};
   }

@@ -25,11 +25,8 @@ constexpr std::array<std::pair<VolumeKind, std::string_view>, 3> kKinds = {
     {{VolumeKind::kDirectory, "directory"}, {VolumeKind::kEmpty, "empty"}, {VolumeKind::kMemory, "tmpfs"}}};
 
 std::string text_of(const VolumeInfo& info) {
-  base::Json json = {{"name", info.name},
-                     {"kind", kind_name(info.kind)},
-                     {"size", info.size},
-                     {"created", info.created},
-                     {"filled", info.filled}};
+  base::Json json = {{"name", info.name},       {"kind", kind_name(info.kind)}, {"size", info.size},
+                     {"created", info.created}, {"filled", info.filled},        {"anonymous", info.anonymous}};
   return base::to_text(json, 1) + "\n";
 }
 
@@ -41,7 +38,8 @@ VolumeInfo info_from(const std::string& text, const std::string& where) {
           .kind = *kind_by_name(kind),
           .size = static_cast<std::uint64_t>(base::json_integer(json, "size")),
           .created = base::json_string(json, "created"),
-          .filled = base::json_bool(json, "filled")};
+          .filled = base::json_bool(json, "filled"),
+          .anonymous = base::json_bool(json, "anonymous")};
 }
 
 base::Fd locked(const std::string& path) {

@@ -24,6 +24,7 @@ struct VolumeInfo {
   std::uint64_t size = 0;  // of kMemory: bytes; 0: half of the memory
   std::string created;     // RFC 3339
   bool filled = false;     // it was used: what is in it is an application's
+  bool anonymous = false;  // made for one container, with a name of ours
 };
 
 std::string_view kind_name(VolumeKind kind);  // "directory", "empty", "tmpfs"

@@ -51,6 +51,81 @@ test_an_empty_one_goes_with_its_container() {
   check_no_leaks
 }
 
+test_an_images_volumes_are_each_containers_own() {
+  local image=127.0.0.1:5000/declares:latest first second
+  BUSYBOX=$image busybox_image "$CLUSTEROS_RUNTIME_ROOT" --config.volume /etc --config.volume /data >/dev/null
+  container create --name one "$image" sh -c 'cat /etc/passwd >/data/copy; echo mine >/etc/mine' >/dev/null
+  # Not filled yet, and seen all the same.
+  container cp one:/etc/group - | tar -xO group | head -n 1 >"$TMP/group"
+  expect_eq "$(cat "$TMP/group")" 'root:x:0:'
+  container start -a one
+  expect_eq "$(container inspect one | jq -c '[.[0].mounts[]|[.type,.destination,.readOnly,.anonymous]]')" \
+    '[["volume","/data",false,true],["volume","/etc",false,true]]'
+  expect_eq "$(volumes '[.[]|[.anonymous,.filled,.containers]]')" '[[true,true,["one"]],[true,true,["one"]]]'
+  second=$(container inspect one | jq -r '.[0].mounts[]|select(.destination == "/etc").source')
+  expect_eq "$(head -n 1 "$(data "$second")/passwd")" root:x:0:0:root:/root:/bin/sh
+  expect_eq "$(container cp one:/data/copy - | tar -xO copy | head -n 1)" root:x:0:0:root:/root:/bin/sh
+  # Kept from start to start, and another container has others.
+  container start -a one
+  expect_eq "$(cat "$(data "$second")/mine")" mine
+  expect_eq "$(run "$image" sh -c 'ls /data; test -e /etc/mine || echo none')" none
+  expect_eq "$(volumes length)" 2 "--rm took its volumes"
+  # What is mounted over the same place is there in place of it.
+  expect_eq "$(run -v mine://data/ --tmpfs /etc "$image" sh -c 'ls /etc; touch /data/x')" ""
+  expect_eq "$(ls "$(data mine)")" x
+  # With rm they stay, as nobody's; with rm -v they go, and those with names stay.
+  container rm one
+  expect_eq "$(volumes '[.[]|[.anonymous,.containers]]|sort')" '[[false,[]],[true,[]],[true,[]]]'
+  expect_eq "$(container volume prune | wc -l)" 3
+  container create --name two -v mine:/data -v /root "$image" true >/dev/null
+  first=$(container inspect two | jq -r '.[0].mounts[]|select(.destination == "/root").source')
+  expect_eq "$(volumes length)" 3
+  container create --name borrows -v "$first:/b" "$image" true >/dev/null
+  container rm -v two
+  expect_eq "$(container volume inspect "$first" | jq -c '.[0].containers')" '["borrows"]'
+  container rm -v borrows
+  expect_eq "$(volumes '[.[].name]|length')" 2 "a volume that was named by hand stays, also where its name was ours"
+  # One that does not start leaves none, and a mount below a volume is seen whatever the order.
+  expect_fail 127 container run -v /x "$image" no-such-program 2>/dev/null
+  expect_eq "$(run --tmpfs /srv/a -v /srv "$image" stat -f -c %T /srv/a)" tmpfs
+  expect_eq "$(volumes length)" 2
+  container volume prune >/dev/null
+  check_no_leaks
+}
+
+# What a kill leaves is in the list, as nobody's, for prune; and one with --rm takes its own along when the next command comes.
+test_killed_at_any_point_no_anonymous_volume_is_lost() {
+  local point calls step seen=0 kill_at=$ROOT/out/release/kill_at command
+  [[ -x $kill_at ]] || fail "out/release/kill_at was not built (./dev test does)"
+  container create --name gone -v /x "$IMAGE" true >/dev/null
+  "$kill_at" 0 "$TMP/calls" "$CLUSTERCTL" container rm -v gone >/dev/null
+  calls=$(cat "$TMP/calls")
+  step=$((calls > 60 ? calls / 60 : 1))
+  for ((point = 1; point < calls; point += step)); do
+    container create --name gone -v /x "$IMAGE" true >/dev/null
+    "$kill_at" "$point" "$TMP/calls" "$CLUSTERCTL" container rm -v gone >/dev/null 2>&1 || true
+    container ps -a >/dev/null
+    container rm -v gone >/dev/null 2>&1 || true
+    expect_eq "$(find "$CLUSTEROS_RUNTIME_ROOT/volumes" -mindepth 1 -maxdepth 1 ! -name .lock)" "" "rm -v killed at $point of $calls"
+    check_no_leaks
+  done
+  for command in create run; do
+    "$kill_at" 0 "$TMP/calls" "$CLUSTERCTL" container "$command" --rm -v /x "$IMAGE" true >/dev/null
+    calls=$(cat "$TMP/calls")
+    container ps -aq | xargs -r "$CLUSTERCTL" container rm
+    step=$((calls / 40))
+    for ((point = step; point < calls; point += step)); do
+      "$kill_at" "$point" "$TMP/calls" "$CLUSTERCTL" container "$command" --rm -v /x "$IMAGE" true >/dev/null 2>&1 || true
+      container ps -aq | xargs -r "$CLUSTERCTL" container rm >/dev/null
+      seen=$((seen + $(volumes length)))
+      container volume prune >/dev/null
+      expect_eq "$(find "$CLUSTEROS_RUNTIME_ROOT/volumes" -mindepth 1 -maxdepth 1 ! -name .lock)" "" "$command killed at $point of $calls"
+      check_no_leaks
+    done
+  done
+  echo "left for prune: $seen times"
+}
+
 test_names_and_words_are_checked() {
   for name in ../x .x 'a b' a/b ''; do
     expect_match "$(expect_fail 2 container volume create "$name" 2>&1)" 'expected letters, digits'

@@ -1,7 +1,8 @@
 # busybox to put into containers: as an image that `container` has, and as a bundle. Sourced after test.sh.
 #
 #   busybox_tree DIRECTORY       a root tree: a static busybox with all of its names, two users, /var/run as a link
-#   busybox_image DIRECTORY      makes $BUSYBOX in the store DIRECTORY, by way of a registry on loopback
+#   busybox_image DIRECTORY [OPTION…]  makes $BUSYBOX in the store DIRECTORY, by way of a registry on loopback; with these
+#                                of `umoci config`
 #   busybox_bundle DIRECTORY     a bundle with our own example as config.json, its root writable
 #   edit_bundle DIRECTORY FILTER changes its config.json with jq
 # shellcheck shell=bash
@@ -25,7 +26,7 @@ busybox_image() {
   umoci new --image "$work/oci:busybox"
   busybox_tree "$work/tree"
   umoci insert --image "$work/oci:busybox" "$work/tree" / 2>/dev/null
-  umoci config --image "$work/oci:busybox" --config.cmd /bin/sh --config.env FROM_IMAGE=yes
+  umoci config --image "$work/oci:busybox" --config.cmd /bin/sh --config.env FROM_IMAGE=yes "${@:2}"
   printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: 127.0.0.1:5000}\n' "$work/registry" >"$work/registry.yml"
   docker-registry serve "$work/registry.yml" >/dev/null 2>&1 &
   registry=$!
