@@ -1,6 +1,7 @@
 #include "runtime/network.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -18,9 +19,15 @@
 namespace runtime {
 namespace {
 
+constexpr std::string_view kLinkPrefix = "cv";
+
 // "cv" and the first letters of the id: at most 15 characters, no name of a user's own.
 std::string link_name(const std::string& container) {
-  return "cv" + container.substr(0, 12);
+  return std::string(kLinkPrefix) + container.substr(0, 12);
+}
+
+bool link_exists(const std::string& name) {
+  return if_nametoindex(name.c_str()) != 0;
 }
 
 constexpr const char* kAddressesFile = ".network.json";
@@ -29,6 +36,9 @@ std::string addresses_path(const StateStore& store) {
   return store.directory() + "/" + kAddressesFile;
 }
 
+// What the addresses' file maps to an address is a container's id, or the name of a link that outlives its container:
+// the kernel takes a link away with its network namespace, some milliseconds after the last process in it. To ask for
+// that (RTM_DELLINK) is to wait until it has happened, and that takes longer than the rest of a short container.
 // Both with the store's lock held.
 base::Json load_addresses(const StateStore& store) {
   base::remove_temporary_files_at(base::open_directory(store.directory()), kAddressesFile);
@@ -55,8 +65,8 @@ void set_sysctl(const std::string& name, const std::string& value) {
   base::log_info("set {} to {} for the containers' network", path, value);
 }
 
-void ensure_bridge(const Subnet& subnet) {
-  LinkTable links;
+// Returns its index.
+int ensure_bridge(LinkTable& links, const Subnet& subnet) {
   const std::string bridge(kBridge);
   if (!links.index(bridge)) {
     try {
@@ -71,6 +81,7 @@ void ensure_bridge(const Subnet& subnet) {
   ensure_table(bridge, address_text(subnet.network), subnet.prefix);
   set_sysctl("ip_forward", "1");
   set_sysctl("conf/" + bridge + "/route_localnet", "1");
+  return index;
 }
 
 }  // namespace
@@ -113,9 +124,11 @@ NetworkInterface Network::reserve(const std::string& container) {
   std::vector<std::string> existing = store_.ids();
   std::vector<std::uint32_t> taken;
   base::Json kept = base::Json::object();
-  for (const auto& [id, address] : json.items()) {
-    if (std::ranges::find(existing, id) == existing.end() || !address.is_string()) continue;
-    kept[id] = address;
+  for (const auto& [owner, address] : json.items()) {
+    if (!address.is_string()) continue;
+    bool known = std::ranges::find(existing, owner) != existing.end();
+    if (!known && !link_exists(owner.starts_with(kLinkPrefix) ? owner : link_name(owner))) continue;
+    kept[owner] = address;
     if (auto number = parse_ipv4(address.get<std::string>())) taken.push_back(*number);
   }
   std::optional<std::uint32_t> address = free_address(subnet_, taken);
@@ -128,11 +141,17 @@ NetworkInterface Network::reserve(const std::string& container) {
 void Network::connect(const std::string& container, const NetworkInterface& interface, int pid) {
   if (interface.address.empty()) return;
   base::Fd held = store_.lock_all();
-  ensure_bridge(subnet_);
   LinkTable links;
+  int bridge = ensure_bridge(links, subnet_);
   std::string name = link_name(container);
-  links.remove(name);
-  links.add_veth(name, links.index(std::string(kBridge)).value_or(0), kContainerInterface, pid);
+  try {
+    links.add_veth(name, bridge, kContainerInterface, pid);
+  } catch (const base::Error& error) {
+    // That of its last run, which somebody still holds, or which the kernel is about to take away.
+    if (error.error_number() != EEXIST) throw;
+    links.remove(name);
+    links.add_veth(name, bridge, kContainerInterface, pid);
+  }
 }
 
 void Network::publish_all(const std::vector<PublishedPort>& ports, const std::string& address) {
@@ -142,10 +161,15 @@ void Network::publish_all(const std::vector<PublishedPort>& ports, const std::st
 void Network::release(const ContainerState& state) {
   if (state.network != "bridge") return;
   withdraw(state.ports);
-  LinkTable().remove(link_name(state.id));
   base::Fd held = store_.lock_all();
   base::Json json = load_addresses(store_);
-  if (json.erase(state.id) > 0) save_addresses(store_, json);
+  auto entry = json.find(state.id);
+  if (entry == json.end()) return;
+  const base::Json address = *entry;
+  json.erase(entry);
+  std::string link = link_name(state.id);
+  if (link_exists(link)) json[link] = address;
+  save_addresses(store_, json);
 }
 
 base::Fd claim_port(const PublishedPort& port) {

@@ -35,12 +35,13 @@ class Network {
  public:
   Network(StateStore& store, Subnet subnet) : store_(store), subnet_(subnet) {}
 
-  // Reserves an address for the container (addresses of containers that are gone are free again).
+  // Reserves an address for the container (those of containers that are gone are free again when their links are).
   NetworkInterface reserve(const std::string& container);
   // Makes bridge, packet filter and the container's link. `pid`: a process in its network namespace.
   void connect(const std::string& container, const NetworkInterface& interface, int pid);
   void publish_all(const std::vector<PublishedPort>& ports, const std::string& address);
-  // Takes back link, ports and address. Safe to repeat, and for a container that never had any.
+  // Takes back ports and address. The link goes with the container's network namespace, and the address is not given
+  // out before. Safe to repeat, and for a container that never had any.
   void release(const ContainerState& state);
 
  private:

@@ -149,6 +149,28 @@ test_two_containers_talk_and_a_port_is_published() {
   applet container rm -f page >/dev/null
 }
 
+# The kernel takes the link away with the namespace; somebody may still be in that.
+test_an_address_is_given_out_when_its_link_is_gone() {
+  local link first holder
+  address_of() { applet container inspect "$1" | jq -r '.[0].address'; }
+  applet container run -d --name first "$IMAGE" sleep 1000 >/dev/null
+  first=$(address_of first)
+  link=$(ip -o link show type veth | grep -o 'cv[0-9a-f]*')
+  nsenter --target "$(applet container inspect first | jq -r '.[0].pid')" --net sleep 1000 &
+  holder=$!
+  has_entered() { [[ $(readlink "/proc/$holder/ns/net") != "$(readlink /proc/self/ns/net)" ]]; }
+  wait_until 5 has_entered
+  applet container rm -f first >/dev/null
+  applet container run -d --name second "$IMAGE" sleep 1000 >/dev/null
+  [[ $(address_of second) != "$first" ]] || fail "two links have $first"
+  kill "$holder"
+  is_gone() { [[ ! -e /sys/class/net/$link ]]; }
+  wait_until 5 is_gone
+  applet container run -d --name third "$IMAGE" sleep 1000 >/dev/null
+  expect_eq "$(address_of third)" "$first" "the address, free again"
+  applet container rm -f second third >/dev/null
+}
+
 # CVE-2020-8558: route_localnet must not open the host's loopback services to containers.
 test_the_hosts_loopback_cannot_be_reached() {
   start_daemon server busybox httpd -f -p 127.0.0.1:8099 -h "$TMP"

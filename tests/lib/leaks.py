@@ -86,8 +86,10 @@ def members(path, pick=lambda value: value):
 
 
 def files(directory):
+    # An address that is kept for a link is free as soon as that is gone.
     for name in members(f"{directory}/.network.json"):
-        yield f"address {name}"
+        if not name.startswith("cv") or os.path.exists(f"/sys/class/net/{name}"):
+            yield f"address {name}"
     for name in members(f"{directory}/ids.json", lambda value: value["ranges"]):
         yield f"ids {name}"
     for place, directories, names in os.walk(directory):
