@@ -11,6 +11,7 @@
 #include "runtime/secret_command.h"
 #include "runtime/service.h"
 #include "runtime/state.h"
+#include "runtime/stats_sampling.h"
 #include "runtime/stop.h"
 #include "runtime/volume_command.h"
 
@@ -44,7 +45,8 @@ std::vector<base::Command> container_commands() {
         {logs_command(), exec_command(), volume_command(), secret_command(), copy_command(), events_command()},
         container_resources_commands(),
         health_commands(),
-        unit_commands()}) {
+        unit_commands(),
+        {stats_sampling_command()}}) {
     commands.insert(commands.end(), some.begin(), some.end());
   }
   return commands;

@@ -19,6 +19,7 @@
 #include "runtime/resource_options.h"
 #include "runtime/state.h"
 #include "runtime/stats_report.h"
+#include "runtime/stats_sampling.h"
 
 namespace runtime {
 namespace {
@@ -53,9 +54,7 @@ std::vector<ContainerState> wanted_containers(const StateStore& store, const std
   std::vector<ContainerState> states;
   for (const std::string& name : names) states.push_back(store.find(name));
   if (names.empty()) states = store.list();
-  std::erase_if(states, [](const ContainerState& state) {
-    return state.status != Status::kRunning || state.cgroup.empty() || !process_is_alive(state);
-  });
+  std::erase_if(states, [](const ContainerState& state) { return !can_be_sampled(state); });
   return states;
 }
 
@@ -65,15 +64,10 @@ std::vector<StatsReport> take_reports(const StateStore& store, const std::vector
   std::vector<StatsReport> reports;
   for (const ContainerState& state : states) {
     StatsReport report{.id = state.id, .name = state.name, .stats = read_stats(Cgroup(state.cgroup))};
-    report.now = sample_of(report.stats, std::chrono::system_clock::now());
+    report.now = record_sample(store, state.id, report.stats);
     auto before = earlier.find(state.id);
     if (before != earlier.end()) report.before = before->second;
     earlier[state.id] = report.now;
-    try {
-      append_sample(store.path_of(state.id, kHistoryFile), report.now);
-    } catch (const base::Error& error) {
-      if (error.error_number() != ENOENT) throw;  // it was removed meanwhile
-    }
     reports.push_back(std::move(report));
   }
   return reports;

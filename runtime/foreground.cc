@@ -47,14 +47,16 @@ class Loop {
  private:
   // True once the process has ended.
   bool step() {
-    std::array<pollfd, 5> waits = {{{.fd = process_.pid_fd.get(), .events = POLLIN, .revents = 0},
+    std::array<pollfd, 6> waits = {{{.fd = process_.pid_fd.get(), .events = POLLIN, .revents = 0},
                                     {.fd = signals_.get(), .events = POLLIN, .revents = 0},
                                     {.fd = process_.terminal.get(), .events = POLLIN, .revents = 0},
+                                    {.fd = -1, .events = POLLIN, .revents = 0},
                                     {.fd = -1, .events = POLLIN, .revents = 0},
                                     {.fd = -1, .events = POLLIN, .revents = 0}}};
     if (!input_.empty()) waits[2].events |= POLLOUT;
     if (process_.terminal && input_.empty() && !input_ended_) waits[3].fd = STDIN_FILENO;
     if (process_.notify != nullptr) waits[4].fd = process_.notify->socket().get();
+    if (process_.sampler != nullptr) waits[5].fd = process_.sampler->timer().get();
     if (poll(waits.data(), waits.size(), -1) < 0) {
       if (errno == EINTR) return false;
       base::throw_errno("wait for the process");
@@ -64,6 +66,7 @@ class Loop {
     if ((waits[2].revents & ~POLLOUT) != 0) take_output();
     if (waits[3].revents != 0) take_input();
     if (waits[4].revents != 0) process_.notify->relay();
+    if (waits[5].revents != 0) process_.sampler->sample();
     return waits[0].revents != 0;
   }
 

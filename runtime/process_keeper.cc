@@ -38,17 +38,18 @@ struct End {
 
 // Until it has ended: what it writes goes to the log, unless it has a terminal, which is ours then.
 int look_after(Launched& launched, const ContainerState& state, OutputPipes& pipes, LogWriter& log,
-               const Attachment& attachment) {
+               StatsSampler& sampler, const Attachment& attachment) {
   if (state.machine) {
     pipes = console_pipes(std::move(launched.terminal));
-    return exit_code_of_machine(supervise(launched, pipes, log, attachment.output, signal_by_name(state.stop_signal)));
+    return exit_code_of_machine(
+        supervise(launched, pipes, log, sampler, attachment.output, signal_by_name(state.stop_signal)));
   }
-  if (!launched.terminal) return supervise(launched, pipes, log, attachment.output);
+  if (!launched.terminal) return supervise(launched, pipes, log, sampler, attachment.output);
   if (!attachment.input) {
     base::Fd null = base::open_file("/dev/null", O_RDONLY);
     base::check(dup2(null.get(), STDIN_FILENO), "set standard input");
   }
-  stay_in_foreground({.pid_fd = launched.pid_fd, .terminal = std::move(launched.terminal)});
+  stay_in_foreground({.pid_fd = launched.pid_fd, .terminal = std::move(launched.terminal), .sampler = &sampler});
   return wait_for_exit(launched.pid);
 }
 
@@ -70,7 +71,8 @@ End run_once(const Machine& machine, const std::string& id, const Attachment& at
   End end;
   {
     HealthKeeper health(machine, id);
-    end.exit_code = look_after(running.launched, state, pipes, log, attachment);
+    StatsSampler sampler(store, id, running.launched.cgroup);
+    end.exit_code = look_after(running.launched, state, pipes, log, sampler, attachment);
   }
   const Cgroup& cgroup = running.launched.cgroup;
   bool out_of_memory = cgroup.exists() && cgroup.out_of_memory_killed();

@@ -114,14 +114,16 @@ void send_signal(const base::Fd& pid_fd, int signal) {
   syscall(SYS_pidfd_send_signal, pid_fd.get(), signal, nullptr, 0);
 }
 
-int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo, int termination) {
+int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, StatsSampler& sampler, bool echo,
+              int termination) {
   base::Fd signals = open_signals();
   bool ended = false;
   std::chrono::steady_clock::time_point drained_by;
-  std::array<pollfd, 4> waits = {{{.fd = signals.get(), .events = POLLIN, .revents = 0},
+  std::array<pollfd, 5> waits = {{{.fd = signals.get(), .events = POLLIN, .revents = 0},
                                   {.fd = container.pid_fd.get(), .events = POLLIN, .revents = 0},
                                   {.fd = pipes.output_read.get(), .events = POLLIN, .revents = 0},
-                                  {.fd = pipes.error_read.get(), .events = POLLIN, .revents = 0}}};
+                                  {.fd = pipes.error_read.get(), .events = POLLIN, .revents = 0},
+                                  {.fd = sampler.timer().get(), .events = POLLIN, .revents = 0}}};
   while (!ended || waits[2].fd >= 0 || waits[3].fd >= 0) {
     int timeout = -1;
     if (ended) {
@@ -133,9 +135,10 @@ int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo
     if (waits[0].revents != 0) pass_signals_on(signals, container.pid_fd, termination);
     if (waits[2].revents != 0 && !relay(pipes.output_read, "stdout", log, echo ? STDOUT_FILENO : -1)) waits[2].fd = -1;
     if (waits[3].revents != 0 && !relay(pipes.error_read, "stderr", log, echo ? STDERR_FILENO : -1)) waits[3].fd = -1;
+    if (waits[4].revents != 0) sampler.sample();
     if (!ended && waits[1].revents != 0) {
       ended = true;
-      waits[1].fd = -1;
+      waits[1].fd = waits[4].fd = -1;
       pipes.console.reset();
       drained_by = std::chrono::steady_clock::now() + kDrain;
     }

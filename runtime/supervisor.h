@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "runtime/launch.h"
 #include "runtime/log_file.h"
+#include "runtime/stats_sampling.h"
 
 namespace runtime {
 
@@ -36,7 +37,8 @@ void send_signal(const base::Fd& pid_fd, int signal);  // no error when the proc
 
 // Returns the exit code (128 + n for signal n). `echo`: also write the output to our own. `termination`: what is sent
 // in place of TERM, INT and QUIT; 0 for themselves.
-int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, bool echo, int termination = 0);
+int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, StatsSampler& sampler, bool echo,
+              int termination = 0);
 
 // Number of a signal: "TERM", "SIGTERM", "15". Throws base::Error.
 int signal_by_name(const std::string& name);

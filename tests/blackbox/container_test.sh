@@ -275,6 +275,21 @@ test_a_limit_that_cannot_be_set_is_an_error() {
   check_no_leaks
 }
 
+has_history() { [[ $(applet container stats --history --json "$1" | jq length) -ge 1 ]]; }
+
+# Nobody asks for them: by the process that looks after a container, and for all of the machine by what a timer starts.
+test_samples_are_taken() {
+  applet container run -d --name watched "$IMAGE" sh -c 'while :; do sleep 0.05; done' >/dev/null
+  trap 'applet container rm -f watched ended >/dev/null 2>&1 || true' EXIT
+  applet container run -d --name ended "$IMAGE" true >/dev/null
+  applet container wait ended >/dev/null
+  applet container unit-stats
+  has_history watched
+  expect_eq "$(applet container stats --history --json ended)" "[]"
+  rm "$CLUSTEROS_RUNTIME_STATE/$(applet container inspect watched | jq -r '.[0].id')/stats"
+  wait_until 30 has_history watched
+}
+
 test_stats_top_pause_and_history() {
   local out
   applet container run -d --name busy "$IMAGE" sh -c 'while :; do :; done' >/dev/null

@@ -35,6 +35,25 @@ test_no_process_of_ours_stays_and_all_is_adopted() {
   container rm app
   wait_until 10 nothing_is_left
 }
+
+# The image's timer: samples of all containers, with nothing of ours in between, and no run where there is none.
+test_a_timer_of_the_image_takes_samples() {
+  node_with_image
+  lab_copy a "$ROOT/image/units/clusteros-stats.service" /etc/systemd/system/clusteros-stats.service
+  lab_copy a "$ROOT/image/units/clusteros-stats.timer" /etc/systemd/system/clusteros-stats.timer
+  in_node systemctl daemon-reload
+  in_node systemctl start clusteros-stats.service
+  expect_eq "$(in_node systemctl show -P ConditionResult clusteros-stats.service)" no
+  container run -d --name app "$IMAGE" sh -c "$loop" >/dev/null
+  in_node systemctl start clusteros-stats.timer
+  wait_until 30 has_history app
+  expect_eq "$(container stats --history --json app | jq ".[0].cpuMicroseconds > 0")" true
+  expect_eq "$(in_node systemctl show -P Result clusteros-stats.service)" success
+  expect_eq "$(in_node journalctl -q -u clusteros-stats.service)" ""
+  container rm -f app >/dev/null
+}
+has_history() { [[ $(container stats --history --json "$1" | jq length) -ge 1 ]]; }
+
 nothing_is_left() {
   [[ ! $(in_node systemctl list-units --all --plain --no-legend 'container-*') ]] &&
     [[ ! $(in_node ip -o link show type veth) ]] &&
