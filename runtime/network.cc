@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -165,10 +166,10 @@ void Network::release(const ContainerState& state) {
   base::Json json = load_addresses(store_);
   auto entry = json.find(state.id);
   if (entry == json.end()) return;
-  const base::Json address = *entry;
+  base::Json address = std::move(*entry);
   json.erase(entry);
   std::string link = link_name(state.id);
-  if (link_exists(link)) json[link] = address;
+  if (link_exists(link)) json[link] = std::move(address);
   save_addresses(store_, json);
 }
 
