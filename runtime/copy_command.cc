@@ -117,6 +117,8 @@ int copy(const base::Invocation& invocation) {
   if (from.container.empty() && to.container.empty()) {
     throw base::UsageError("cp: neither side is a container's; expected CONTAINER:PATH as one of them");
   }
+  const std::uint64_t max_bytes =
+      invocation.given("max-size") ? parse_bytes("--max-size", invocation.get("max-size")) : kDefaultMostBytes;
   Machine machine = machine_of(invocation);
   settle(machine);
   signal(SIGPIPE, SIG_IGN);
@@ -127,7 +129,8 @@ int copy(const base::Invocation& invocation) {
   std::optional<Worker> packing, unpacking;
   if (destination) {
     UnpackOptions options{.keep_owners = invocation.flag("archive"),
-                          .links = destination->in_container() ? Links::kFollow : Links::kRefuse};
+                          .links = destination->in_container() ? Links::kFollow : Links::kRefuse,
+                          .max_bytes = max_bytes};
     if (source) options.source = copied_name(source->path());
     unpacking = start_worker([&] {
       pipe.write.reset();
@@ -140,7 +143,7 @@ int copy(const base::Invocation& invocation) {
     packing = start_worker([&] {
       base::Fd root = source->enter();
       return pack_tree(root, source->path(), copied_name(source->path()).name, pipe.write,
-                       {.follow_link = invocation.flag("follow-link")});
+                       {.follow_link = invocation.flag("follow-link"), .max_bytes = max_bytes});
     });
     pipe.write.reset();
   }
@@ -158,7 +161,10 @@ base::Command copy_command() {
       .options = {{.name = "archive",
                    .letter = 'a',
                    .help = "keep owners (as numbers inside) and setuid bits; otherwise the copy is root's"},
-                  {.name = "follow-link", .letter = 'L', .help = "copy what a link as SOURCE leads to"}},
+                  {.name = "follow-link", .letter = 'L', .help = "copy what a link as SOURCE leads to"},
+                  {.name = "max-size",
+                   .value = "BYTES",
+                   .help = "what all files may have together, as 10g; 256g otherwise"}},
       .min_arguments = 2,
       .max_arguments = 2,
       .run = copy,
@@ -166,8 +172,8 @@ base::Command copy_command() {
           "The container may run or not. - as SOURCE unpacks a tar from standard input, - as DESTINATION writes one to "
           "standard output. A directory is copied into a DESTINATION that is one, and becomes it otherwise; SOURCE/. "
           "is "
-          "what the directory holds. Links of the container never lead out of it. Sockets and devices are left out, "
-          "which is said and gives exit code 1."};
+          "what the directory holds. Links of the container never lead out of it. Sockets, devices, and "
+          "extended attributes that DESTINATION does not take are left out, which is said and gives exit code 1."};
 }
 
 }  // namespace runtime

@@ -21,6 +21,11 @@ CopyOperand parse_copy_operand(const std::string& text) {
   return operand;
 }
 
+void throw_too_large(const std::string& what, std::uint64_t max_bytes) {
+  throw base::Error("copy", what,
+                    "the files have more than " + base::format_size(max_bytes) + " together (--max-size)");
+}
+
 CopiedName copied_name(const std::string& path) {
   std::string_view rest = path;
   while (rest.ends_with('/')) rest.remove_suffix(1);

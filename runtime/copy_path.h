@@ -1,10 +1,17 @@
 #pragma once
 // The operands of `container cp`, with Docker's meaning (docker-cp(1)).
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace runtime {
+
+inline constexpr std::uint64_t kMostCopied = 20000000;                        // entries of one copy
+inline constexpr std::uint64_t kDefaultMostBytes = std::uint64_t{256} << 30;  // of their contents; --max-size
+
+// "more than 256 GiB together: give --max-size".
+[[noreturn]] void throw_too_large(const std::string& what, std::uint64_t max_bytes);
 
 struct CopyOperand {
   std::string container = {};  // name or id; "": a path of this machine

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "runtime/proc_path.h"
 
 namespace runtime {
 namespace {
@@ -17,10 +18,6 @@ std::array<std::string*, 4> modes_of(RunRequest& request) {
 
 bool joins(const std::string& mode) {
   return mode.starts_with(kPrefix);
-}
-
-std::string path_of(const base::Fd& file) {
-  return "/proc/self/fd/" + std::to_string(file.get());
 }
 
 }  // namespace
@@ -87,7 +84,7 @@ void SharedNamespaces::share(const Wanted& wanted, ContainerSpec& spec) const {
   auto join = [](bool wants, const base::Fd& file, bool& own, std::string& path) {
     if (!wants || !file) return;
     own = false;
-    path = path_of(file);
+    path = proc_path(file);
   };
   join(true, user_, namespaces.user, namespaces.user_path);
   join(wanted.network, network_, namespaces.network, namespaces.network_path);

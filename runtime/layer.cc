@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/extended_attributes.h"
 #include "runtime/layer_tree.h"
 
 namespace runtime {
@@ -24,8 +25,6 @@ constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaqueWhiteout = ".wh..wh..opq";
 constexpr std::string_view kAufsPrivate = ".wh..wh.";  // .wh..wh.plnk, .wh..wh.aufs: aufs' own, nothing of the image
 constexpr std::size_t kTarBlock = 512;
-constexpr std::size_t kMaxXattrs = 256;            // of one entry
-constexpr std::size_t kMaxXattrBytes = 64 * 1024;  // the kernel's bound for one
 
 class Unpacker {
  public:
@@ -152,20 +151,9 @@ class Unpacker {
     const bool plain = archive_entry_filetype(entry) == AE_IFREG;
     if (!plain && archive_entry_filetype(entry) != AE_IFDIR) return result;
 
-    archive_entry_xattr_reset(entry);
-    const char* name = nullptr;
-    const void* value = nullptr;
-    std::size_t size = 0;
-    std::size_t seen = 0;
-    while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-      if (++seen > kMaxXattrs || size > kMaxXattrBytes) {
-        throw base::Error(
-            "layer entry", raw,
-            std::format("more than {} extended attributes, or one over {} bytes", kMaxXattrs, kMaxXattrBytes));
-      }
-      if (!name || !keeps_xattr(name) || (!plain && std::string_view(name) == "security.capability")) continue;
-      result.xattrs.emplace_back(name, std::string(static_cast<const char*>(value), size));
-    }
+    result.xattrs = attributes_of_entry(entry, "layer entry", raw);
+    if (!plain)
+      std::erase_if(result.xattrs, [](const auto& attribute) { return attribute.first == "security.capability"; });
     return result;
   }
 

@@ -14,10 +14,15 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "runtime/copy_path.h"
+#include "runtime/extended_attributes.h"
 #include "runtime/mount_api.h"
+#include "runtime/proc_path.h"
 
 namespace runtime {
 namespace {
@@ -27,9 +32,11 @@ constexpr std::size_t kBuffer = 128 * 1024;  // bytes
 
 class Packer {
  public:
-  explicit Packer(const base::Fd& output) : writer_(archive_write_new()), entry_(archive_entry_new()) {
+  Packer(const base::Fd& output, std::uint64_t max_bytes)
+      : max_bytes_(max_bytes), writer_(archive_write_new()), entry_(archive_entry_new()) {
     if (writer_ == nullptr || entry_ == nullptr) throw base::Error("copy", "", "out of memory");
-    archive_write_set_format_gnutar(writer_);
+    archive_write_set_format_pax(writer_);
+    require(archive_write_set_format_option(writer_, "pax", "xattrheader", "SCHILY"), "");  // GNU tar's, and Docker's
     archive_write_set_bytes_in_last_block(writer_, 1);
     require(archive_write_open_fd(writer_, output.get()), "");
   }
@@ -43,6 +50,7 @@ class Packer {
   void pack(const base::Fd& node, const std::string& name, int depth) {
     struct stat status = {};
     base::check(fstat(node.get(), &status), "stat", name);
+    if (++entries_ > kMostCopied) throw base::Error("copy", name, "more than 20000000 entries");
     switch (status.st_mode & S_IFMT) {
       case S_IFREG:
         return pack_file(node, name, status);
@@ -76,17 +84,38 @@ class Packer {
   void begin(const std::string& name, const struct stat& status) {
     archive_entry_clear(entry_);
     archive_entry_copy_stat(entry_, &status);
+    archive_entry_unset_atime(entry_);
+    archive_entry_unset_ctime(entry_);
     archive_entry_set_nlink(entry_, 1);
     archive_entry_set_pathname(entry_, name.c_str());
     if (!S_ISREG(status.st_mode)) archive_entry_set_size(entry_, 0);
   }
 
-  void pack_file(const base::Fd& node, const std::string& name, const struct stat& status) {
-    base::Fd file = base::open_file("/proc/self/fd/" + std::to_string(node.get()), O_RDONLY | O_NOCTTY);
+  // True when the file is there already under another name: then this one is a link to it.
+  bool pack_as_link(const std::string& name, const struct stat& status) {
+    if (status.st_nlink < 2) return false;
+    auto found = linked_.find({status.st_dev, status.st_ino});
+    if (found == linked_.end()) {
+      if (linked_.size() < kMostLinked) linked_.emplace(std::pair(status.st_dev, status.st_ino), name);
+      return false;
+    }
     begin(name, status);
+    archive_entry_set_size(entry_, 0);
+    archive_entry_set_hardlink(entry_, found->second.c_str());
+    require(archive_write_header(writer_, entry_), name);
+    return true;
+  }
+
+  void pack_file(const base::Fd& node, const std::string& name, const struct stat& status) {
+    if (pack_as_link(name, status)) return;
+    auto left = static_cast<std::uint64_t>(status.st_size);
+    if (left > max_bytes_ - bytes_) throw_too_large(name, max_bytes_);
+    bytes_ += left;
+    base::Fd file = base::open_file(proc_path(node), O_RDONLY | O_NOCTTY);
+    begin(name, status);
+    add_to_entry(entry_, read_attributes(node, name));
     require(archive_write_header(writer_, entry_), name);
     std::vector<char> buffer(kBuffer);
-    auto left = static_cast<std::uint64_t>(status.st_size);
     while (left > 0) {
       ssize_t length = read(file.get(), buffer.data(), std::min<std::uint64_t>(left, buffer.size()));
       if (length < 0 && errno == EINTR) continue;
@@ -114,6 +143,7 @@ class Packer {
                         "deeper than " + std::to_string(kPackDepth) + " directories, or longer than 4095 bytes");
     }
     begin(name, status);
+    add_to_entry(entry_, read_attributes(node, name));
     require(archive_write_header(writer_, entry_), name);
     base::Fd directory = base::open_directory_at(node, ".");
     for (const std::string& child : base::list_directory_at(directory, ".", kMostNames)) {
@@ -124,8 +154,11 @@ class Packer {
     }
   }
 
+  std::uint64_t max_bytes_;
   archive* writer_;
   archive_entry* entry_;
+  std::uint64_t bytes_ = 0, entries_ = 0;
+  std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // files with several names, the first of them
   bool complete_ = true;
 };
 
@@ -135,7 +168,7 @@ bool pack_tree(const base::Fd& root, const std::string& path, const std::string&
                const PackOptions& options) {
   base::Fd top = find_below(root, path, O_PATH | (options.follow_link ? 0 : O_NOFOLLOW), Links::kFollow);
   if (!top) throw base::Error("copy", path, "there is no such file or directory");
-  Packer packer(output);
+  Packer packer(output, options.max_bytes);
   packer.pack(top, name, 0);
   return packer.finish();
 }

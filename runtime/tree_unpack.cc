@@ -18,8 +18,6 @@
 namespace runtime {
 namespace {
 
-constexpr std::uint64_t kMostEntries = 20000000;
-
 // What the destination is before anything is copied.
 enum class There { kNothing, kDirectory, kOther };
 
@@ -58,12 +56,12 @@ class Unpacker {
       int result = archive_read_next_header(reader_, &entry);
       if (result == ARCHIVE_EOF) break;
       require(result);
-      if (++entries > kMostEntries) {
-        throw base::Error("read the tar", "", "more than " + std::to_string(kMostEntries) + " entries");
+      if (++entries > kMostCopied) {
+        throw base::Error("read the tar", "", "more than " + std::to_string(kMostCopied) + " entries");
       }
       unpack(entry);
     }
-    if (writer_) writer_->finish();
+    if (writer_) complete_ = writer_->finish() && complete_;
     return complete_;
   }
 
@@ -115,7 +113,7 @@ class Unpacker {
   void write_below(const std::string& base) {
     bool fixed = options_.links == Links::kRefuse;
     if (fixed) base_ = find_below(root_, base, O_PATH | O_DIRECTORY, Links::kFollow);
-    writer_.emplace(fixed ? base_ : root_, fixed ? "" : base, options_.links, options_.keep_owners);
+    writer_.emplace(fixed ? base_ : root_, fixed ? "" : base, options_.links, options_.keep_owners, options_.max_bytes);
   }
 
   // Where an entry goes, relative to the writer's base.
@@ -133,10 +131,12 @@ class Unpacker {
     if (!writer_) place(archive_entry_filetype(entry) == AE_IFDIR);
     std::vector<std::string> path = placed(name);
     if (path.empty()) return;  // the destination itself, which is there
-    FileAttributes attributes{.mode = archive_entry_perm(entry) & 07777,
-                              .uid = archive_entry_uid(entry),
-                              .gid = archive_entry_gid(entry),
-                              .modified = {.tv_sec = archive_entry_mtime(entry), .tv_nsec = 0}};
+    FileAttributes attributes{
+        .mode = archive_entry_perm(entry) & 07777,
+        .uid = archive_entry_uid(entry),
+        .gid = archive_entry_gid(entry),
+        .modified = {.tv_sec = archive_entry_mtime(entry), .tv_nsec = archive_entry_mtime_nsec(entry)},
+        .extended = attributes_of_entry(entry, "copy", name)};
     if (const char* target = archive_entry_hardlink(entry)) return writer_->make_hard_link(path, placed(target));
     switch (archive_entry_filetype(entry)) {
       case AE_IFREG:

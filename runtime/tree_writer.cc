@@ -11,11 +11,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <ranges>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "runtime/copy_path.h"
+#include "runtime/proc_path.h"
 
 namespace runtime {
 namespace {
@@ -25,43 +28,6 @@ constexpr std::size_t kMostDirectories = 2000000;
 
 std::string temporary_name() {
   return ".container-cp-" + base::system_random().hex_string(8);
-}
-
-std::string through_proc(const base::Fd& fd) {
-  return "/proc/self/fd/" + std::to_string(fd.get());
-}
-
-void write_data(archive* reader, const base::Fd& file, const std::string& what) {
-  std::vector<char> buffer(kBuffer);
-  off_t end = 0;
-  for (;;) {
-    la_ssize_t length = archive_read_data(reader, buffer.data(), buffer.size());
-    if (length < 0) {
-      const char* text = archive_error_string(reader);
-      throw base::Error("read the tar", what, text == nullptr ? "it is damaged" : text);
-    }
-    if (length == 0) break;
-    std::string_view data(buffer.data(), static_cast<std::size_t>(length));
-    if (data.find_first_not_of('\0') == std::string_view::npos) {
-      end += length;
-      continue;
-    }
-    while (!data.empty()) {
-      ssize_t written = pwrite(file.get(), data.data(), data.size(), end);
-      if (written < 0 && errno == EINTR) continue;
-      base::check(written, "write", what);
-      data.remove_prefix(static_cast<std::size_t>(written));
-      end += written;
-    }
-  }
-  base::check(ftruncate(file.get(), end), "write", what);  // it may end in a hole
-}
-
-void write_in_place(const base::Fd& node, archive* reader, const std::string& what) {
-  struct stat status = {};
-  base::check(fstat(node.get(), &status), "stat", what);
-  if (!S_ISREG(status.st_mode)) throw base::Error("copy to", what, "it is no regular file");
-  write_data(reader, base::open_file(through_proc(node), O_WRONLY | O_TRUNC), what);
 }
 
 // Invalid when the name is none of something mounted there.
@@ -103,6 +69,48 @@ const base::Fd& TreeWriter::parent_of(const Path& path) {
   return parent_;
 }
 
+void TreeWriter::write_data(archive* reader, const base::Fd& file, const std::string& what) {
+  std::vector<char> buffer(kBuffer);
+  off_t end = 0;
+  for (;;) {
+    la_ssize_t length = archive_read_data(reader, buffer.data(), buffer.size());
+    if (length < 0) {
+      const char* text = archive_error_string(reader);
+      throw base::Error("read the tar", what, text == nullptr ? "it is damaged" : text);
+    }
+    if (length == 0) break;
+    if (static_cast<std::uint64_t>(length) > left_) throw_too_large(what, max_bytes_);
+    left_ -= static_cast<std::uint64_t>(length);
+    std::string_view data(buffer.data(), static_cast<std::size_t>(length));
+    if (data.find_first_not_of('\0') == std::string_view::npos) {
+      end += length;
+      continue;
+    }
+    while (!data.empty()) {
+      ssize_t written = pwrite(file.get(), data.data(), data.size(), end);
+      if (written < 0 && errno == EINTR) continue;
+      base::check(written, "write", what);
+      data.remove_prefix(static_cast<std::size_t>(written));
+      end += written;
+    }
+  }
+  base::check(ftruncate(file.get(), end), "write", what);  // it may end in a hole
+}
+
+void TreeWriter::write_in_place(const base::Fd& node, archive* reader, const std::string& what) {
+  struct stat status = {};
+  base::check(fstat(node.get(), &status), "stat", what);
+  if (!S_ISREG(status.st_mode)) throw base::Error("copy to", what, "it is no regular file");
+  write_data(reader, base::open_file(proc_path(node), O_WRONLY | O_TRUNC), what);
+}
+
+void TreeWriter::set_extended(const base::Fd& node, const ExtendedAttributes& attributes, const std::string& what) {
+  for (const std::string& name : write_attributes(node, attributes, keep_owners_, what)) {
+    std::fprintf(stderr, "cp: %s: the extended attribute %s is left out\n", what.c_str(), name.c_str());
+    complete_ = false;
+  }
+}
+
 void TreeWriter::set_attributes(const base::Fd& node, const FileAttributes& attributes, const std::string& what) const {
   if (keep_owners_) {
     if (attributes.uid < 0 || attributes.uid >= UINT32_MAX || attributes.gid < 0 || attributes.gid >= UINT32_MAX) {
@@ -120,8 +128,8 @@ void TreeWriter::set_attributes(const base::Fd& node, const FileAttributes& attr
     return;
   }
   std::uint32_t mode = attributes.mode & (keep_owners_ ? 07777u : 01777u);
-  base::check(chmod(through_proc(node).c_str(), mode), "set the mode of", what);
-  base::check(utimensat(AT_FDCWD, through_proc(node).c_str(), times, 0), "set the time of", what);
+  base::check(chmod(proc_path(node).c_str(), mode), "set the mode of", what);
+  base::check(utimensat(AT_FDCWD, proc_path(node).c_str(), times, 0), "set the time of", what);
 }
 
 void TreeWriter::put(const base::Fd& parent, const std::string& temporary, const Path& path) {
@@ -139,6 +147,7 @@ void TreeWriter::make_file(const Path& path, const FileAttributes& attributes, c
   base::Fd file = base::open_at(parent, temporary.name(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   write_data(reader, file, what);
   set_attributes(file, attributes, what);
+  set_extended(file, attributes.extended, what);  // after the owner, whose change takes capabilities away
   put(parent, temporary.name(), path);
 }
 
@@ -147,7 +156,12 @@ void TreeWriter::make_directory(const Path& path, const FileAttributes& attribut
   std::string what = full(path, path.size());
   if (mkdirat(parent.get(), path.back().c_str(), 0700) == 0) {
     if (directories_.size() >= kMostDirectories) throw base::Error("copy", what, "more than 2000000 directories");
+    // Now, and not with the others in the end, so that they need not be kept.
+    if (!attributes.extended.empty()) {
+      set_extended(base::open_at(parent, path.back(), O_PATH | O_DIRECTORY | O_NOFOLLOW), attributes.extended, what);
+    }
     directories_.push_back({path, attributes});
+    directories_.back().attributes.extended.clear();
     return;
   }
   if (errno != EEXIST) base::throw_errno("make directory", what);
@@ -183,7 +197,7 @@ void TreeWriter::make_fifo(const Path& path, const FileAttributes& attributes) {
   put(parent, temporary.name(), path);
 }
 
-void TreeWriter::finish() {
+bool TreeWriter::finish() {
   parent_.reset();
   // The innermost first: making what is in a directory changes its time.
   for (const Made& made : directories_ | std::views::reverse) {
@@ -193,6 +207,7 @@ void TreeWriter::finish() {
     }
   }
   directories_.clear();
+  return complete_;
 }
 
 }  // namespace runtime

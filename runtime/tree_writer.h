@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "runtime/extended_attributes.h"
 #include "runtime/mount_api.h"
 
 namespace runtime {
@@ -18,15 +19,22 @@ struct FileAttributes {
   std::uint32_t mode = 0;  // permission bits
   std::int64_t uid = 0, gid = 0;
   timespec modified = {};
+  ExtendedAttributes extended = {};
 };
 
 class TreeWriter {
  public:
   using Path = std::vector<std::string>;  // components, none of them "." or ".."
 
-  // Everything goes below `prefix` in `root`, both of which must live as long. `links`: those on the way.
-  TreeWriter(const base::Fd& root, std::string prefix, Links links, bool keep_owners)
-      : root_(root), prefix_(std::move(prefix)), links_(links), keep_owners_(keep_owners) {}
+  // Everything goes below `prefix` in `root`, both of which must live as long. `links`: those on the way. `max_bytes`:
+  // of all files together.
+  TreeWriter(const base::Fd& root, std::string prefix, Links links, bool keep_owners, std::uint64_t max_bytes)
+      : root_(root),
+        prefix_(std::move(prefix)),
+        links_(links),
+        keep_owners_(keep_owners),
+        max_bytes_(max_bytes),
+        left_(max_bytes) {}
 
   // The data are those of `reader`'s entry. `in_place`: when valid, the open file that gets them (O_PATH is enough).
   void make_file(const Path& path, const FileAttributes& attributes, const base::Fd& in_place, archive* reader);
@@ -35,14 +43,18 @@ class TreeWriter {
   void make_hard_link(const Path& path, const Path& target);
   void make_fifo(const Path& path, const FileAttributes& attributes);
 
-  // Gives the directories that were made their attributes, which the files in them would have changed.
-  void finish();
+  // Gives the directories that were made their attributes, which the files in them would have changed. False when
+  // extended attributes were left out, which has been said.
+  bool finish();
 
  private:
   std::string full(const Path& path, std::size_t length) const;
   const base::Fd& parent_of(const Path& path);
   void put(const base::Fd& parent, const std::string& temporary, const Path& path);
   void set_attributes(const base::Fd& node, const FileAttributes& attributes, const std::string& what) const;
+  void set_extended(const base::Fd& node, const ExtendedAttributes& attributes, const std::string& what);
+  void write_data(archive* reader, const base::Fd& file, const std::string& what);
+  void write_in_place(const base::Fd& node, archive* reader, const std::string& what);
 
   struct Made {
     Path path;
@@ -53,6 +65,8 @@ class TreeWriter {
   std::string prefix_;
   Links links_;
   bool keep_owners_;
+  std::uint64_t max_bytes_, left_;
+  bool complete_ = true;
   std::string parent_path_;  // of parent_
   base::Fd parent_;
   std::vector<Made> directories_;

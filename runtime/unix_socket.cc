@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "runtime/proc_path.h"
 
 namespace runtime {
 namespace {
@@ -23,7 +24,7 @@ Address address_of(const std::string& path) {
   std::filesystem::path whole(path);
   std::string parent = whole.parent_path().empty() ? "." : whole.parent_path().string();
   Address result{.directory = base::open_file(parent, O_PATH | O_DIRECTORY)};
-  std::string text = "/proc/self/fd/" + std::to_string(result.directory.get()) + "/" + whole.filename().string();
+  std::string text = proc_path(result.directory) + "/" + whole.filename().string();
   if (text.size() >= sizeof result.address.sun_path) throw base::Error("open socket", path, "the name is too long");
   result.address.sun_family = AF_UNIX;
   std::memcpy(result.address.sun_path, text.data(), text.size());

@@ -65,6 +65,65 @@ test_into_a_container_that_runs() {
   container rm -f app >/dev/null
 }
 
+# a_tree DIRECTORY: files with all that a copy keeps.
+a_tree() {
+  mkdir -p "$1/sub"
+  echo one >"$1/a"
+  ln "$1/a" "$1/sub/also-a"
+  ln "$1/a" "$1/third"
+  python3 -c 'import os, sys; os.setxattr(sys.argv[1] + "/a", "user.colour", b"red"); os.setxattr(sys.argv[1] + "/sub", "user.of.dir", b"yes")' "$1"
+  cp /usr/bin/true "$1/tool"
+  setcap cap_net_raw+ep "$1/tool"
+  touch -d '2001-02-03 04:05:06.123456789 UTC' "$1/a" "$1/sub"
+  echo odd >"$1"/$'odd-\xff-\xc3\xbc'
+}
+
+attribute() { python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], sys.argv[2]).decode())' "$1" "$2"; }
+
+test_attributes_links_and_nanoseconds_are_kept() {
+  start app
+  cd "$TMP" || exit
+  a_tree tree
+  container cp tree app:/opt
+  container cp app:/opt/tree back
+  expect_eq "$(stat -c '%h %i' back/a)" "3 $(stat -c %i back/sub/also-a)" "names of one file"
+  expect_eq "$(stat -c %i back/a)" "$(stat -c %i back/third)"
+  expect_eq "$(attribute back/third user.colour) $(attribute back/sub user.of.dir)" "red yes"
+  expect_eq "$(stat -c %y back/a back/sub | sort -u)" '2001-02-03 04:05:06.123456789 +0000'
+  expect_eq "$(cat back/$'odd-\xff-\xc3\xbc')" odd "a name that is no text"
+  # Capabilities are rights, as setuid bits are: with -a only.
+  expect_eq "$(getcap back/tool)" ""
+  container cp -a tree app:/opt/kept
+  container cp app:/opt/kept/tool without
+  expect_eq "$(getcap without)" ""
+  container cp -a app:/opt/kept/tool with
+  expect_match "$(getcap with)" 'cap_net_raw=ep'
+  container cp tree/a app:/opt/alone
+  expect_eq "$(in_it 'stat -c %h /opt/alone')" 1 "a name alone is a file"
+  container cp app:/opt/tree - | tar --warning=no-unknown-keyword -tf - | sort >list
+  expect_eq "$(grep -c . list)" 7 "what GNU tar finds in it"
+  container rm -f app >/dev/null
+}
+
+test_sizes_are_bounded_and_a_full_disk_leaves_what_was_there() {
+  start app --tmpfs /small:size=1m
+  cd "$TMP" || exit
+  in_it 'echo before >/small/file; mkdir /src; truncate -s 3M /src/a; truncate -s 3M /src/b'
+  head -c 2M /dev/urandom >file
+  expect_match "$(expect_fail 1 container cp file app:/small/file 2>&1)" '^container: write /small/file: No space left on device$'
+  expect_eq "$(in_it 'cat /small/file; ls -A /small | wc -l' | xargs)" "before 1"
+  expect_match "$(expect_fail 1 container cp --max-size 5m app:/src into 2>&1)" '^container: copy src/b: the files have more than 5.0 MiB together \(--max-size\)$'
+  [[ ! -e into/b ]] || fail "a file that is too large is there"
+  expect_match "$(tar cf - file | expect_fail 1 container cp --max-size 1m - app:/opt 2>&1)" '^container: copy /?opt/file: the files have more than 1.0 MiB together'
+  expect_eq "$(in_it 'ls -A /opt | wc -l')" 0
+  container cp --max-size 6m app:/src into
+  # More than any disk, and looked at before a byte of it is written.
+  in_it 'truncate -s 300G /src/huge'
+  expect_match "$(expect_fail 1 container cp app:/src huge 2>&1)" 'more than 256.0 GiB together'
+  expect_match "$(expect_fail 2 container cp --max-size much app:/src huge 2>&1)" '--max-size'
+  container rm -f app >/dev/null
+}
+
 test_tar_on_standard_files() {
   start app
   cd "$TMP" || exit
