@@ -100,6 +100,7 @@ void answer_listener_request(Channel& channel, const Message& request, const Sec
   try {
     if (!request.fd) throw base::Error("seccomp listener", listener.path, "the filter's descriptor did not come");
     base::Fd connection = connect_unix(listener.path, SOCK_STREAM);
+    limit_sending(connection, kConnectTime);
     send_descriptor(connection, request.fd, base::to_text(container_process_state(pid, listener.metadata, state)));
   } catch (const base::Error& error) {
     channel.send(kError, 125, std::string("seccomp listener: ") + error.what());

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <format>
 
 #include "base/error.h"
 #include "runtime/proc_path.h"
@@ -40,9 +41,18 @@ base::Fd make_socket(int type) {
 base::Fd connect_unix(const std::string& path, int type) {
   Address address = address_of(path);
   base::Fd connection = make_socket(type);
-  base::check(connect(connection.get(), reinterpret_cast<sockaddr*>(&address.address), sizeof address.address),
-              "connect to", path);
+  limit_sending(connection, kConnectTime);  // which connect(2) keeps to, too (socket(7))
+  if (connect(connection.get(), reinterpret_cast<sockaddr*>(&address.address), sizeof address.address) < 0) {
+    if (errno != EAGAIN) base::throw_errno("connect to", path);
+    throw base::Error("connect to", path, std::format("nobody has accepted within {} s", kConnectTime.count()));
+  }
+  limit_sending(connection, std::chrono::seconds(0));
   return connection;
+}
+
+void limit_sending(const base::Fd& socket, std::chrono::seconds time) {
+  timeval limit = {.tv_sec = time.count(), .tv_usec = 0};
+  base::check(setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), "limit sending");
 }
 
 base::Fd bind_unix(const std::string& path, int type) {
@@ -69,6 +79,7 @@ std::size_t send_with_descriptor(const base::Fd& socket, std::span<iovec> parts,
   }
   ssize_t sent = 0;
   while ((sent = sendmsg(socket.get(), &message, MSG_NOSIGNAL)) < 0) {
+    if (errno == EAGAIN) throw base::Error("send over a socket", "", "the other side has taken nothing in time");
     if (errno != EINTR) base::throw_errno("send over a socket");
   }
   return static_cast<std::size_t>(sent);

@@ -4,6 +4,7 @@
 
 #include <sys/uio.h>
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,8 +13,14 @@
 
 namespace runtime {
 
-// `type`: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM.
+inline constexpr std::chrono::seconds kConnectTime{10};
+
+// `type`: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. Where more wait than the other side lets, which the kernel would
+// have us do without an end, for at most kConnectTime.
 base::Fd connect_unix(const std::string& path, int type);
+
+// From here on sending waits no longer than this for the other side to take something. 0: without an end, as at first.
+void limit_sending(const base::Fd& socket, std::chrono::seconds time);
 
 // A socket with this path, which must be free. Not listening yet.
 base::Fd bind_unix(const std::string& path, int type);

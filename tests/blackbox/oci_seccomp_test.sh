@@ -71,6 +71,34 @@ test_exec_has_the_listener_too() {
   expect_eq "$(tail -n 1 "$TMP/states" | jq .state.pid)" "$(oci state c | jq .pid)"
 }
 
+# Its backlog is full and it accepts nobody: the kernel would have us wait for ever.
+test_a_listener_that_accepts_nobody_ends_the_start() {
+  bundle
+  notified mkdir mkdirat
+  command_is 'true'
+  oci create -b "$TMP/bundle" c </dev/null >/dev/null 2>&1
+  python3 -c '
+import socket, sys, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(0)
+waiting = []
+while True:
+    client = socket.socket(socket.AF_UNIX)
+    client.setblocking(False)
+    try:
+        client.connect(sys.argv[1])
+    except BlockingIOError:
+        break
+    waiting.append(client)
+print("full", flush=True)
+time.sleep(1000)' "$TMP/agent" >"$TMP/agent.out" &
+  wait_until 10 grep -q full "$TMP/agent.out"
+  expect_match "$(expect_fail 1 timeout 40 "$CLUSTERCTL" oci-runtime --root "$TMP/state" start c 2>&1)" \
+    "seccomp listener: connect to $TMP/agent: nobody has accepted within 10 s$"
+  oci delete -f c
+}
+
 test_a_listener_that_is_not_there_ends_the_start() {
   bundle
   notified mkdir
