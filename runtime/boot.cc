@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <span>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -29,8 +32,9 @@ constexpr std::array kCapabilities = {"CAP_AUDIT_CONTROL", "CAP_AUDIT_WRITE",   
                                       "CAP_SYS_BOOT",      "CAP_SYS_CHROOT",       "CAP_SYS_NICE",
                                       "CAP_SYS_PTRACE",    "CAP_SYS_RESOURCE",     "CAP_SYS_TTY_CONFIG"};
 
-constexpr int kAnswerMilliseconds = 3000;
-constexpr std::size_t kMaxAnswer = 64;
+constexpr std::chrono::milliseconds kAnswerTime{3000};
+constexpr std::size_t kMaxAnswer = 64;  // bytes
+constexpr std::size_t kMostAsked = 32;  // at a time
 
 Capabilities capabilities_of_init() {
   Capabilities set = 0;
@@ -44,17 +48,13 @@ void let_manage_cgroups(std::vector<Mount>& mounts) {
   }
 }
 
-std::string until_end_or_time(const base::Fd& pipe) {
-  std::string answer;
-  std::array<char, kMaxAnswer> buffer = {};
-  pollfd wait = {.fd = pipe.get(), .events = POLLIN, .revents = 0};
-  while (answer.size() < kMaxAnswer && poll(&wait, 1, kAnswerMilliseconds) > 0) {
-    ssize_t length = read(pipe.get(), buffer.data(), buffer.size());
-    if (length <= 0) return answer;
-    answer.append(buffer.data(), static_cast<std::size_t>(length));
-  }
-  return "";
-}
+// A process inside, and what it has said until now.
+struct Question {
+  pid_t pid = -1;
+  base::Fd pipe;
+  std::string answer = {};
+  bool ended = false;
+};
 
 [[noreturn]] void answer_and_exit(const ContainerState& state, const Process& process, const base::Fd& pipe) {
   try {
@@ -67,6 +67,51 @@ std::string until_end_or_time(const base::Fd& pipe) {
     // No answer is the answer.
   }
   _exit(0);
+}
+
+Question ask(const MachineToAsk& machine) {
+  Process process = machine.state.process;
+  process.arguments = {"systemctl", "is-system-running"};
+  process.terminal = false;
+  process.seccomp.program = machine.filter;
+  base::Pipe pipe = base::make_pipe();
+  pid_t pid = base::check(fork(), "fork");
+  if (pid == 0) {
+    pipe.read.reset();
+    answer_and_exit(machine.state, process, pipe.write);
+  }
+  return {.pid = pid, .pipe = std::move(pipe.read)};
+}
+
+void take(Question& question) {
+  std::array<char, kMaxAnswer> buffer = {};
+  ssize_t length = read(question.pipe.get(), buffer.data(), buffer.size());
+  if (length > 0) question.answer.append(buffer.data(), static_cast<std::size_t>(length));
+  question.ended = length <= 0 || question.answer.size() >= kMaxAnswer;
+}
+
+// Until all have said what they say, or the time is over.
+void collect_until(std::chrono::steady_clock::time_point deadline, std::vector<Question>& questions) {
+  while (std::ranges::any_of(questions, [](const Question& question) { return !question.ended; })) {
+    std::vector<pollfd> waits;
+    for (const Question& question : questions) {
+      waits.push_back({.fd = question.ended ? -1 : question.pipe.get(), .events = POLLIN, .revents = 0});
+    }
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0 || poll(waits.data(), waits.size(), static_cast<int>(left.count())) <= 0) return;
+    for (std::size_t i = 0; i < questions.size(); i++) {
+      if (waits[i].revents != 0) take(questions[i]);
+    }
+  }
+}
+
+std::string answer_of(const Question& question) {
+  kill(question.pid, SIGKILL);
+  while (waitpid(question.pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  std::string answer(question.ended ? base::trim(question.answer) : "");
+  bool is_word = !answer.empty() && std::ranges::all_of(answer, [](char c) { return c >= 'a' && c <= 'z'; });
+  return is_word ? answer : "unknown";
 }
 
 }  // namespace
@@ -114,24 +159,18 @@ int exit_code_of_machine(int exit_code) {
   return exit_code == 128 + SIGINT ? 0 : exit_code;
 }
 
-std::string ask_machine(const ContainerState& state, const BpfProgram& filter) {
-  Process process = state.process;
-  process.arguments = {"systemctl", "is-system-running"};
-  process.terminal = false;
-  process.seccomp.program = filter;
-  base::Pipe pipe = base::make_pipe();
-  pid_t pid = base::check(fork(), "fork");
-  if (pid == 0) {
-    pipe.read.reset();
-    answer_and_exit(state, process, pipe.write);
+std::vector<std::string> ask_machines(const std::vector<MachineToAsk>& machines) {
+  std::vector<std::string> answers;
+  for (std::size_t first = 0; first < machines.size(); first += kMostAsked) {
+    std::vector<Question> questions;
+    for (const MachineToAsk& machine : std::span(machines).subspan(first)) {
+      if (questions.size() == kMostAsked) break;
+      questions.push_back(ask(machine));
+    }
+    collect_until(std::chrono::steady_clock::now() + kAnswerTime, questions);
+    for (Question& question : questions) answers.push_back(answer_of(question));
   }
-  pipe.write.reset();
-  std::string answer(base::trim(until_end_or_time(pipe.read)));
-  kill(pid, SIGKILL);
-  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  bool is_word = !answer.empty() && std::ranges::all_of(answer, [](char c) { return c >= 'a' && c <= 'z'; });
-  return is_word ? answer : "unknown";
+  return answers;
 }
 
 }  // namespace runtime

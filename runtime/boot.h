@@ -5,6 +5,7 @@
 // signal.
 
 #include <string>
+#include <vector>
 
 #include "runtime/image_store.h"
 #include "runtime/spec.h"
@@ -28,9 +29,14 @@ void make_machine(ContainerSpec& spec, const std::string& uuid);
 // For an init's end: powered off is 0, not the SIGINT by which the kernel says it (reboot(2)).
 int exit_code_of_machine(int exit_code);
 
-// What its systemd says about itself, asked inside (systemctl is-system-running): "running", "degraded", "starting",
-// "stopping", …; "unknown" when there is no answer in 3 s. `filter`: that of the container. REQUIRES:
-// protect_binary_from_ranges().
-std::string ask_machine(const ContainerState& state, const BpfProgram& filter);
+struct MachineToAsk {
+  ContainerState state;
+  BpfProgram filter;  // that of the container
+};
+
+// What the systemd of each says about itself, asked inside (systemctl is-system-running): "running", "degraded",
+// "starting", "stopping", …; "unknown" when there is no answer in 3 s. They are asked at the same time, up to 32.
+// REQUIRES: protect_binary_from_ranges().
+std::vector<std::string> ask_machines(const std::vector<MachineToAsk>& machines);
 
 }  // namespace runtime

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "base/error.h"
@@ -90,12 +91,24 @@ bool passes(const StateStore& store, const ContainerState& state, const std::str
   throw base::UsageError("--filter '" + filter + "': expected name=, id=, status=, health= or label= with a value");
 }
 
-// Of a machine that runs: what its init says. Asking means joining, so first our file is made unreachable.
-std::string system_of(const StateStore& store, const ContainerState& state) {
-  return ask_machine(state, seccomp_from_bytes(base::read_file(store.path_of(state.id, "seccomp"))));
-}
 bool is_running_machine(const ContainerState& state) {
   return state.machine && state.status == Status::kRunning;
+}
+
+// Of the machines among them that run, by id: what their inits say. Asking means joining, so first our file is made
+// unreachable.
+std::map<std::string, std::string> systems_of(const StateStore& store, const std::vector<ContainerState>& states) {
+  std::vector<MachineToAsk> machines;
+  for (const ContainerState& state : states) {
+    if (!is_running_machine(state)) continue;
+    std::optional<std::string> filter = base::read_file_if_exists(store.path_of(state.id, "seccomp"));
+    if (filter) machines.push_back({.state = state, .filter = seccomp_from_bytes(*filter)});
+  }
+  if (!machines.empty()) protect_binary_from_ranges();
+  std::vector<std::string> answers = ask_machines(machines);
+  std::map<std::string, std::string> systems;
+  for (std::size_t i = 0; i < machines.size(); i++) systems[machines[i].state.id] = answers[i];
+  return systems;
 }
 
 // Empty for one that is just being made, or removed.
@@ -117,7 +130,6 @@ base::Json shown(const StateStore& store, const ContainerState& state) {
 int ps(const base::Invocation& invocation) {
   StateStore store = settled_store(invocation);
   std::vector<ContainerState> states = store.list();
-  if (std::ranges::any_of(states, is_running_machine)) protect_binary_from_ranges();
   std::vector<std::string> filters = invocation.get_all("filter");
   bool by_status = std::ranges::any_of(filters, [](const std::string& text) { return text.starts_with("status="); });
   if (!invocation.flag("all") && !by_status) {
@@ -138,8 +150,10 @@ int ps(const base::Invocation& invocation) {
   }
   base::Table table;
   table.add_row({"ID", "NAME", "IMAGE", "STATUS", "ADDRESS", "PORTS", "COMMAND"});
+  std::map<std::string, std::string> systems = systems_of(store, states);
   for (const ContainerState& state : states) {
-    std::string system = is_running_machine(state) ? ", system " + system_of(store, state) : "";
+    auto found = systems.find(state.id);
+    std::string system = found == systems.end() ? "" : ", system " + found->second;
     table.add_row({state.id, state.name, state.image, status_text(store, state) + system,
                    state.address.empty() ? "-" : state.address, ports_text(state).empty() ? "-" : ports_text(state),
                    base::join(state.command, " ").substr(0, 40)});
@@ -150,9 +164,11 @@ int ps(const base::Invocation& invocation) {
 
 int inspect(const base::Invocation& invocation) {
   StateStore store = settled_store(invocation);
+  std::vector<ContainerState> states;
+  for (const std::string& name : invocation.arguments) states.push_back(store.find(name));
+  std::map<std::string, std::string> systems = systems_of(store, states);
   base::Json list = base::Json::array();
-  for (const std::string& name : invocation.arguments) {
-    ContainerState state = store.find(name);
+  for (const ContainerState& state : states) {
     base::Json json = shown(store, state);
     Cgroup cgroup(state.cgroup);
     base::Json usage = base::Json::object();
@@ -161,10 +177,7 @@ int inspect(const base::Invocation& invocation) {
       if (auto text = cgroup.read(knob)) usage[knob] = std::string(base::trim(*text));
     }
     json["cgroupFiles"] = usage;
-    if (is_running_machine(state)) {
-      protect_binary_from_ranges();
-      json["system"] = system_of(store, state);
-    }
+    if (auto found = systems.find(state.id); found != systems.end()) json["system"] = found->second;
     list.push_back(json);
   }
   print(base::to_text(list, 2) + "\n");

@@ -192,4 +192,23 @@ test_a_terminal_is_ours_and_follows_its_size() {
   check_no_leaks
 }
 
+# An init that does not answer costs its 3 s once, however many there are.
+test_machines_are_asked_at_the_same_time() {
+  local name begun
+  printf '#!/bin/sh\necho degraded\n' >"$TMP/answers"
+  printf '#!/bin/sh\nsleep 1000\n' >"$TMP/hangs"
+  chmod 755 "$TMP" "$TMP/answers" "$TMP/hangs"
+  for name in m1 m2 m3 m4 m5 m6; do
+    container run -d --boot --name $name -v "$TMP/$([[ $name == m6 ]] && echo answers || echo hangs):/bin/systemctl:ro" \
+      --entrypoint /bin/sh "$IMAGE" -c 'while :; do sleep 0.1; done' >/dev/null
+  done
+  begun=$SECONDS
+  container ps >"$TMP/list"
+  expect_eq "$(container inspect m1 m6 m2 | jq -c '[.[].system]')" '["unknown","degraded","unknown"]'
+  ((SECONDS - begun < 14)) || fail "6 machines and then 3 of them took $((SECONDS - begun)) s to ask: one after the other"
+  expect_eq "$(grep -c 'system unknown' "$TMP/list") $(grep -c 'm6.*system degraded' "$TMP/list")" "5 1"
+  for name in m1 m2 m3 m4 m5 m6; do container rm -f $name >/dev/null; done
+  check_no_leaks
+}
+
 run_tests "$@"
