@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "runtime/confinement.h"
 #include "runtime/container_files.h"
 #include "runtime/copy_path.h"
 #include "runtime/launch.h"
@@ -135,6 +136,7 @@ int copy(const base::Invocation& invocation) {
     unpacking = start_worker([&] {
       pipe.write.reset();
       base::Fd root = destination->enter();
+      confine_unpacking(root, destination->path(), options.links);
       return unpack_tree(pipe.read, root, destination->path(), options);
     });
     pipe.read.reset();
@@ -142,6 +144,7 @@ int copy(const base::Invocation& invocation) {
   if (source) {
     packing = start_worker([&] {
       base::Fd root = source->enter();
+      confine_packing(root);
       return pack_tree(root, source->path(), copied_name(source->path()).name, pipe.write,
                        {.follow_link = invocation.flag("follow-link"), .max_bytes = max_bytes});
     });

@@ -34,6 +34,14 @@ CopiedName copied_name(const std::string& path) {
   return {.name = name, .contents = false};
 }
 
+Destination split_destination(const std::string& path) {
+  std::string bare = path;
+  while (bare.ends_with('/') || bare.ends_with("/.")) bare.pop_back();
+  std::size_t slash = bare.rfind('/');
+  if (slash == std::string::npos) return {.parent = "", .name = bare};
+  return {.parent = bare.substr(0, slash), .name = bare.substr(slash + 1)};
+}
+
 bool names_a_directory(const std::string& path) {
   return path.ends_with('/') || copied_name(path).contents;
 }

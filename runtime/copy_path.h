@@ -30,6 +30,14 @@ struct CopiedName {
 };
 CopiedName copied_name(const std::string& path);
 
+// Where a destination is to be, and what it is to be called: "/srv/new/." is `new` in "/srv". An empty parent is the
+// root.
+struct Destination {
+  std::string parent;
+  std::string name;
+};
+Destination split_destination(const std::string& path);
+
 bool names_a_directory(const std::string& path);  // it ends in "/" or "/."
 
 // The components of a name in a tar, without "." and empty ones. Throws base::Error for "..", and for a name that is

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/confinement.h"
 
 namespace runtime {
 namespace {
@@ -147,7 +148,7 @@ void unpack(ImageStore& store, BlobFile& file, const LayerJob& job, const FetchS
     const base::Fd directory = base::open_directory_at(store.tmp(), name);
     base::check(fchmod(directory.get(), 0755), "chmod", name);
     file.rewind();
-    const UnpackedLayer unpacked = unpack_layer(file.file(), directory, settings.limits, [&](std::uint64_t bytes) {
+    const UnpackedLayer unpacked = unpack_confined(file.file(), directory, settings.limits, [&](std::uint64_t bytes) {
       if (stop != Stop::kNone) throw base::Error("unpack", "layer", "cancelled");
       progress.update(job.layer, Step::kUnpacking, bytes);
     });

@@ -101,13 +101,12 @@ class Unpacker {
     } else if (!directory && names_a_directory(path_)) {
       throw base::Error("copy to", path_, "there is no such directory");
     }
-    std::string bare = path_;
-    while (bare.ends_with('/') || bare.ends_with("/.")) bare.pop_back();
-    std::size_t slash = bare.rfind('/');
-    top_ = bare.substr(slash + 1);
-    std::string base = slash == std::string::npos ? "" : bare.substr(0, slash);
-    if (look_at(root_, base) != There::kDirectory) throw base::Error("copy to", path_, "there is no such directory");
-    write_below(base);
+    Destination destination = split_destination(path_);
+    top_ = destination.name;
+    if (look_at(root_, destination.parent) != There::kDirectory) {
+      throw base::Error("copy to", path_, "there is no such directory");
+    }
+    write_below(destination.parent);
   }
 
   void write_below(const std::string& base) {
