@@ -1,6 +1,9 @@
 #include "runtime/run_command.h"
 
+#include <poll.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 #include "base/error.h"
@@ -18,6 +21,7 @@ namespace runtime {
 namespace {
 
 constexpr int kRuntimeError = 125;
+constexpr std::chrono::seconds kLockWait{2};
 
 // Runs `action` and turns what it throws into the exit codes of `run`.
 int reported(const base::Invocation& invocation, const std::function<int()>& action) {
@@ -126,13 +130,20 @@ int create(const base::Invocation& invocation) {
   });
 }
 
+// Others hold the lock of a container that does not run for a moment, to look at it (settle, is_attended) or to finish
+// its end.
 base::Fd lock_to_start(const StateStore& store, const ContainerState& state) {
-  std::optional<base::Fd> lock = store.try_lock(state.id);
-  std::optional<ContainerState> now = store.load(state.id);
-  if (!now || !lock || is_active(*now)) {
-    throw base::Error("start", state.name, "it is " + std::string(now ? status_name(now->status) : "gone"));
+  auto deadline = std::chrono::steady_clock::now() + kLockWait;
+  for (;;) {
+    std::optional<base::Fd> lock = store.try_lock(state.id);
+    std::optional<ContainerState> now = store.load(state.id);
+    if (!now || is_active(*now)) {
+      throw base::Error("start", state.name, "it is " + std::string(now ? status_name(now->status) : "gone"));
+    }
+    if (lock) return std::move(*lock);
+    if (std::chrono::steady_clock::now() > deadline) throw base::Error("start", state.name, "another command holds it");
+    poll(nullptr, 0, 2);
   }
-  return std::move(*lock);
 }
 
 // Before the first of them starts, since this program may begin once more for it.
