@@ -36,12 +36,6 @@ constexpr std::chrono::milliseconds kAnswerTime{3000};
 constexpr std::size_t kMaxAnswer = 64;  // bytes
 constexpr std::size_t kMostAsked = 32;  // at a time
 
-Capabilities capabilities_of_init() {
-  Capabilities set = 0;
-  for (const char* name : kCapabilities) set |= capability_by_name(name).value_or(0);
-  return set;
-}
-
 void let_manage_cgroups(std::vector<Mount>& mounts) {
   for (Mount& mount : mounts) {
     if (mount.type == "cgroup") mount.attributes &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
@@ -131,6 +125,12 @@ Image image_of_tree(const std::string& directory) {
   return image;
 }
 
+Capabilities machine_capabilities() {
+  Capabilities set = 0;
+  for (const char* name : kCapabilities) set |= capability_by_name(name).value_or(0);
+  return set;
+}
+
 void make_machine(ContainerSpec& spec, const std::string& uuid) {
   constexpr std::uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   Process& process = spec.process;
@@ -138,11 +138,8 @@ void make_machine(ContainerSpec& spec, const std::string& uuid) {
   process.working_directory = "/";
   process.environment.emplace_back("container=clusteros");
   process.environment.push_back("container_uuid=" + uuid);
-  Capabilities all = capabilities_of_init();
-  process.capabilities = {.bounding = all, .effective = all, .permitted = all, .inheritable = 0, .ambient = 0};
   process.no_new_privileges = false;  // its sudo and su are its own affair
-  process.seccomp.program = default_seccomp_filter(all);
-  process.limits.clear();  // it sets those of its services itself
+  process.limits.clear();             // it sets those of its services itself
   process.terminal = true;
   let_manage_cgroups(spec.mounts);
   spec.mounts.push_back({.destination = "/run",

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/capabilities.h"
 #include "runtime/image_store.h"
 #include "runtime/spec.h"
 #include "runtime/state.h"
@@ -22,8 +23,11 @@ bool names_a_tree(const std::string& text);
 // layer of its own. Throws base::Error when there is no such directory.
 Image image_of_tree(const std::string& directory);
 
-// Makes a container's specification one of a machine. Its root may do inside what an init has to (mount, make
-// namespaces, manage its network); the wall around it is its user namespace, so that must be its own.
+// What an init has to do inside: mount, make namespaces, manage its network. The wall around it is its user namespace;
+// without one ("--userns host") these are rights over this machine.
+Capabilities machine_capabilities();
+
+// Makes a container's specification one of a machine.
 void make_machine(ContainerSpec& spec, const std::string& uuid);
 
 // For an init's end: powered off is 0, not the SIGINT by which the kernel says it (reboot(2)).

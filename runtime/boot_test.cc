@@ -14,7 +14,6 @@ namespace {
 ContainerSpec machine() {
   ContainerSpec spec;
   spec.process.user = "app";
-  spec.process.capabilities = default_capabilities();
   spec.mounts = default_mounts(true);
   make_machine(spec, "01234567-89ab-4def-8123-456789abcdef");
   return spec;
@@ -27,13 +26,13 @@ const Mount* mount_on(const ContainerSpec& spec, const std::string& destination)
 
 }  // namespace
 
-TEST_CASE("a machine has what an init asks for, behind a user namespace of its own") {
+TEST_CASE("a machine has what an init asks for, behind a user namespace of its own unless told otherwise") {
   ContainerSpec spec = machine();
   CHECK(spec.namespaces.user);
   CHECK(spec.process.user.empty());
   CHECK(spec.process.terminal);
-  CHECK((spec.process.capabilities.effective & *capability_by_name("CAP_SYS_ADMIN")) != 0);
-  CHECK((spec.process.capabilities.bounding & *capability_by_name("CAP_SYS_MODULE")) == 0);
+  CHECK((machine_capabilities() & *capability_by_name("CAP_SYS_ADMIN")) != 0);
+  CHECK((machine_capabilities() & *capability_by_name("CAP_SYS_MODULE")) == 0);
   CHECK(std::ranges::count(spec.process.environment, "container=clusteros") == 1);
   CHECK(std::ranges::count(spec.process.environment, "container_uuid=01234567-89ab-4def-8123-456789abcdef") == 1);
   REQUIRE(mount_on(spec, "/sys/fs/cgroup") != nullptr);

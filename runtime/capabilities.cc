@@ -91,6 +91,13 @@ CapabilitySets default_capabilities() {
   return {.bounding = kDefault, .effective = kDefault, .permitted = kDefault, .inheritable = 0, .ambient = 0};
 }
 
+Capabilities own_capabilities() {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, 2> data = {};
+  base::check(syscall(SYS_capget, &header, data.data()), "read capabilities");
+  return Capabilities{data[1].permitted} << 32 | data[0].permitted;
+}
+
 void limit_bounding_set(Capabilities bounding) {
   for (int number = 0; number < 64; number++) {
     if (bounding & bit(number)) continue;

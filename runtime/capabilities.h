@@ -28,6 +28,9 @@ std::vector<std::string> capability_names(Capabilities set);
 // user other than root gets none (CVE-2022-29162).
 CapabilitySets default_capabilities();
 
+// The permitted ones of this process. Throws base::Error.
+Capabilities own_capabilities();
+
 // Takes from the bounding set what is not in it. Needs CAP_SETPCAP. Throws base::Error.
 void limit_bounding_set(Capabilities bounding);
 

@@ -78,6 +78,8 @@ std::vector<Mount> write_etc_files(const Machine& machine, const std::string& id
   for (const auto& [name, text] : {std::pair<std::string, std::string>{"resolv.conf", resolver_text(request)},
                                    {"hosts", hosts_text(request, host_name, address)},
                                    {"hostname", host_name + "\n"}}) {
+    // The rest of /etc is a machine's own, which it also writes to.
+    if (request.boot && (name != "resolv.conf" || request.network != "bridge")) continue;
     write_owned(data + "/" + name, text, first_id);
     mounts.push_back({.destination = "/etc/" + name,
                       .type = "bind",

@@ -20,9 +20,22 @@ namespace {
 constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::uint64_t kVolumeAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
+// Without a user namespace nobody can give what he does not have; ALL is all that there is to give.
+Capabilities grantable_capabilities(const RunRequest& request) {
+  Capabilities ours = own_capabilities();
+  for (const std::string& name : request.added_capabilities) {
+    std::optional<Capabilities> capability = capability_by_name(name);
+    if (!capability || (*capability & ours) != 0) continue;
+    throw base::Error("add capability", name, "we do not have it ourselves, and --userns host was asked for");
+  }
+  return ours;
+}
+
 CapabilitySets capabilities_for(const RunRequest& request) {
   CapabilitySets sets = default_capabilities();
+  if (request.boot) sets.bounding = machine_capabilities();
   sets.bounding = adjust_capabilities(sets.bounding, request.added_capabilities, request.dropped_capabilities);
+  if (request.host_users) sets.bounding &= grantable_capabilities(request);
   sets.effective = sets.permitted = sets.bounding;
   return sets;
 }
@@ -141,8 +154,10 @@ ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, 
   spec.mounts.insert(spec.mounts.end(), provided.begin(), provided.end());
   std::vector<Mount> asked = mounts_asked_for(request);
   spec.mounts.insert(spec.mounts.end(), asked.begin(), asked.end());
-  spec.masked_paths = default_masked_paths();
-  spec.read_only_paths = default_read_only_paths();
+  if (request.protect_system_paths) {
+    spec.masked_paths = default_masked_paths();
+    spec.read_only_paths = default_read_only_paths();
+  }
   spec.resources = request.resources;
   spec.sysctls = request.sysctls;
   // Root of the machine can make any node. What is denied comes first, the last rule that fits counts.
@@ -162,6 +177,7 @@ void log_openings(const RunRequest& request, const std::string& name) {
   for (const DeviceWord& device : request.devices) openings.push_back("device " + device.source);
   if (!request.seccomp_file.empty()) openings.push_back("the system call filter of " + request.seccomp_file);
   if (!request.seccomp) openings.emplace_back("no system call filter");
+  if (!request.protect_system_paths) openings.emplace_back("/proc and /sys as they are");
   if (!request.no_new_privileges) openings.emplace_back("new privileges by execve");
   for (const std::string& capability : request.added_capabilities) openings.push_back("capability " + capability);
   if (!openings.empty()) base::log_warning("container {}: opened by its options: {}", name, base::join(openings, ", "));

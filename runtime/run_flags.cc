@@ -128,10 +128,12 @@ void read_privileges(const base::Invocation& invocation, RunRequest& request) {
     } else if (text.starts_with("apparmor=") && text.size() > 9) {
       // (There is none by itself, so "unconfined" is what happens anyway.)
       request.apparmor_profile = text == "apparmor=unconfined" ? "" : text.substr(9);
+    } else if (text == "systempaths=unconfined") {
+      request.protect_system_paths = false;
     } else {
       throw base::UsageError("--security-opt '" + text +
                              "': expected no-new-privileges[=true|false], seccomp=unconfined, seccomp=FILE, " +
-                             "apparmor=PROFILE");
+                             "apparmor=PROFILE, systempaths=unconfined");
     }
   }
   for (const std::string& text : invocation.get_all("sysctl")) {
@@ -185,9 +187,6 @@ void read_boot(const base::Invocation& invocation, RunRequest& request) {
   for (const std::string* mode : {&request.network, &request.pid_mode, &request.ipc_mode, &request.uts_mode}) {
     if (*mode != "host" && !mode->starts_with("container:")) continue;
     throw base::UsageError("--boot and namespaces that are another's (" + *mode + ") exclude each other");
-  }
-  if (request.host_users) {
-    throw base::UsageError("--boot and --userns host exclude each other: the user namespace is a machine's wall");
   }
   if (request.init) throw base::UsageError("--boot and --init exclude each other: it has an init of its own");
   if (request.terminal) throw base::UsageError("--boot and --tty exclude each other: its console goes to the log");
@@ -292,8 +291,8 @@ std::vector<base::Option> request_options() {
        .repeatable = true},
       {.name = "security-opt",
        .value = "OPTION",
-       .help = "no-new-privileges=false, seccomp=unconfined, seccomp=FILE: another protection, which is logged; "
-               "apparmor=PROFILE",
+       .help = "no-new-privileges=false, seccomp=unconfined, seccomp=FILE, systempaths=unconfined: another "
+               "protection, which is logged; apparmor=PROFILE",
        .repeatable = true},
       {.name = "sysctl",
        .value = "NAME=VALUE",

@@ -192,6 +192,7 @@ Json request_to_json(const RunRequest& request) {
                {"seccompProfile", request.seccomp_profile},
                {"seccompFile", request.seccomp_file},
                {"apparmorProfile", request.apparmor_profile},
+               {"protectSystemPaths", request.protect_system_paths},
                {"devices", devices_to_json(request.devices)},
                {"secrets", secrets_to_json(request.secrets)},
                {"sysctls", Json(request.sysctls)},
@@ -247,6 +248,7 @@ RunRequest request_from_json(const Json& json) {
   request.seccomp_profile = json.value("seccompProfile", Json());
   request.seccomp_file = base::json_string(json, "seccompFile");
   request.apparmor_profile = base::json_string(json, "apparmorProfile");
+  request.protect_system_paths = base::json_bool(json, "protectSystemPaths", true);
   request.devices = devices_from_json(json.value("devices", Json::array()));
   request.secrets = secrets_from_json(json.value("secrets", Json::array()));
   request.sysctls = json.value("sysctls", std::map<std::string, std::string>());

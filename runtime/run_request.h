@@ -44,9 +44,10 @@ struct RunRequest {
   std::optional<int> oom_score_adjustment;
   bool no_new_privileges = true;
   bool seccomp = true;
-  base::Json seccomp_profile;    // as its file has it (seccomp_file.h); null: the default
-  std::string seccomp_file;      // where that was
-  std::string apparmor_profile;  // "": none
+  base::Json seccomp_profile;        // as its file has it (seccomp_file.h); null: the default
+  std::string seccomp_file;          // where that was
+  std::string apparmor_profile;      // "": none
+  bool protect_system_paths = true;  // parts of /proc and /sys are hidden, or not to be written to
   std::vector<DeviceWord> devices;
   std::map<std::string, std::string> sysctls;
   std::vector<SecretWord> secrets;

@@ -67,6 +67,28 @@ JSON
   check_no_leaks
 }
 
+test_system_paths_are_protected_unless_told_otherwise() {
+  local mounts='grep -c " /proc/" /proc/self/mountinfo; echo 1 >/proc/sys/net/ipv4/ip_forward && cat /proc/sys/net/ipv4/ip_forward'
+  expect_match "$(run --cap-add NET_ADMIN "$IMAGE" sh -c "$mounts" 2>&1 || true)" 'Read-only file system'
+  expect_eq "$(run --cap-add NET_ADMIN --security-opt systempaths=unconfined "$IMAGE" sh -c "$mounts" 2>"$TMP/log")" $'0\n1'
+  expect_match "$(cat "$TMP/log")" 'opened by its options: .*/proc and /sys as they are'
+  check_no_leaks
+}
+
+# Without a user namespace these are rights over this machine: nobody can give what he does not have.
+test_only_capabilities_of_our_own_can_be_given() {
+  local -a weak=(setpriv --bounding-set=-sys_time "$CLUSTERCTL" container)
+  expect_match "$(expect_fail 125 "${weak[@]}" run --rm --userns host --cap-add sys_time "$IMAGE" true 2>&1)" \
+    'add capability sys_time: we do not have it ourselves'
+  # (25 is CAP_SYS_TIME.)
+  expect_eq "$("${weak[@]}" run --rm --userns host --cap-add ALL "$IMAGE" sh -c \
+    'read -r _ set <<EOF
+$(grep CapEff /proc/self/status)
+EOF
+echo $((0x$set >> 25 & 1)) $((0x$set >> 21 & 1))' 2>/dev/null)" "0 1"
+  check_no_leaks
+}
+
 test_without_a_user_namespace_root_is_root_and_it_is_said() {
   local out
   out=$(run --userns host "$IMAGE" sh -c 'exec 2>&1; cat /proc/self/uid_map; mknod /sda b 8 0 && head -c 1 /sda; id -u' 2>&1)
