@@ -13,13 +13,14 @@
 #   lab_disk NAME               prints the directory to write the node's files to from outside
 #   lab_log NAME                prints the node's journal, also of a node that is down
 #
-# A node's root is an overlay: the SDK's tree below, the node's disk ($TMP/lab/NAME/disk) above. Everything is in
-# namespaces and one cgroup directory a node, so killing a node's PID 1 removes all of it; lab_cleanup does that when
-# the test ends (also by Ctrl-C), and PR_SET_PDEATHSIG does it when the test itself is killed: then an empty cgroup
-# directory is left, which the next lab removes. These functions work on the test's own shell: call none of those that
-# start something in $(…).
+# A node is a machine of our own runtime (`container run --boot`): the SDK's tree as its root, the node's disk as the container's
+# writable layer, without a user namespace, since containers run inside of nodes. The process that keeps it is a child of the test, so
+# that the node dies with it, also when the test itself is killed: then the next lab tells the runtime to settle what is left.
+# These functions work on the test's own shell: call none of those that start something in $(…).
 # shellcheck shell=bash
 
+# Not below $TMP, which goes with a test that is killed: the next lab reads there what is to be taken back.
+LAB=${TMPDIR:-/tmp}/clusteros-lab.$$
 LAB_BOOT_DEADLINE=${LAB_BOOT_DEADLINE:-40}
 LAB_STOP_DEADLINE=${LAB_STOP_DEADLINE:-20}
 
@@ -45,8 +46,7 @@ lab_cgroup_root() {
 
 # Every function comes through here first: the lab of this test, made on first use.
 lab_open() {
-  LAB=$TMP/lab
-  [ -e "$LAB" ] && return
+  [ ! -e "$LAB" ] || return 0
   local obstacle
   obstacle=$(lab_obstacle)
   [ -z "$obstacle" ] || skip "$obstacle"
@@ -54,13 +54,21 @@ lab_open() {
   LAB_NODES=()
   LAB_NETWORK_PID=
   trap lab_cleanup EXIT
-  local stale
-  for stale in "$(lab_cgroup_root)"/clusteros-lab.*; do
-    stale=${stale##*/clusteros-lab.}
-    [ ! -e "/proc/${stale%%.*}" ] || continue
-    lab_remove_cgroup "$(lab_cgroup_root)/clusteros-lab.$stale" || true
+  lab_settle_others
+}
+
+# The labs of tests that were killed: their nodes are dead, what the runtime has written down of them is taken back.
+lab_settle_others() {
+  local stale id
+  for stale in "${TMPDIR:-/tmp}"/clusteros-lab.*; do
+    [ -e "$stale" ] && [ ! -e "/proc/${stale##*.}" ] || continue
+    for id in $(LAB=$stale lab_container ps -aq); do LAB=$stale lab_container rm -f "$id" >/dev/null; done
+    rm -rf --one-file-system "$stale"
   done
 }
+
+# The runtime, with a store of this lab's own.
+lab_container() { "$CLUSTERCTL" container "$1" --root "$LAB/machines" --state "$LAB/state" "${@:2}"; }
 
 # lab_within SECONDS COMMAND...: like wait_until, but an exit code, so that the caller can say what was the matter.
 lab_within() {
@@ -94,11 +102,9 @@ lab_outside() { nsenter --target "$LAB_NETWORK_PID" --net -- "$@"; }
 
 lab_address() { cat "$LAB/$1/address"; }
 
-lab_cgroup() { echo "$(lab_cgroup_root)/clusteros-lab.$$.$1"; }
-
 # A running node's files are seen through its PID 1: the overlay must not change under it.
 lab_disk() {
-  if lab_is_running "$1"; then echo "/proc/$(cat "$LAB/$1/pid")/root"; else echo "$LAB/$1/disk"; fi
+  if lab_is_running "$1"; then echo "/proc/$(cat "$LAB/$1/pid")/root"; else echo "$LAB/machines/containers/$(cat "$LAB/$1/id")/upper"; fi
 }
 
 lab_is_running() { [ -e "$LAB/$1/pid" ] && kill -0 "$(cat "$LAB/$1/pid")" 2>/dev/null; }
@@ -106,23 +112,30 @@ lab_is_running() { [ -e "$LAB/$1/pid" ] && kill -0 "$(cat "$LAB/$1/pid")" 2>/dev
 # The node's directory and its disk as it is before the first boot.
 lab_create() {
   lab_open
-  local name=$1 node=$LAB/$1 system unit link
+  local name=$1 node=$LAB/$1 disk system unit link
   [ -e "$node" ] && return
   LAB_NODES+=("$name")
-  mkdir -p "$node"/{lower,disk,work,root}
+  mkdir -p "$node"
   [ -z "$LAB_NETWORK_PID" ] || echo "10.99.0.${#LAB_NODES[@]}" >"$node/address"
-  system=$node/disk/etc/systemd/system
-  mkdir -p "$system" "$node/disk/etc/systemd/network"
-  systemd-id128 new >"$node/disk/etc/machine-id"
-  echo "$name" >"$node/disk/etc/hostname"
-  printf '[Match]\nName=eth0\n[Link]\nUnmanaged=yes\n' >"$node/disk/etc/systemd/network/05-lab.network"
+  # All rights, and /proc and /sys as they are: what runs in a node makes containers of its own.
+  lab_container create --name "$name" --hostname "$name" --boot --userns host --net none --cap-add ALL --security-opt seccomp=unconfined \
+    --security-opt systempaths=unconfined --device /dev/fuse --device /dev/net/tun --entrypoint /lab-init / >"$node/id" 2>"$node/console.log" ||
+    fail "node $name cannot be made: $(cat "$node/console.log")"
+  disk=$(lab_disk "$name")
+  cp "$ROOT/tests/lab/node_init.sh" "$disk/lab-init"
+  mkfifo "$disk/lab-plugged"
+  system=$disk/etc/systemd/system
+  mkdir -p "$system" "$disk/etc/systemd/network"
+  systemd-id128 new >"$disk/etc/machine-id"
+  echo "$name" >"$disk/etc/hostname"
+  printf '[Match]\nName=eth0\n[Link]\nUnmanaged=yes\n' >"$disk/etc/systemd/network/05-lab.network"
   # What the SDK happens to have enabled is no business of a node: a character device 0:0 hides the link below.
   for link in /etc/systemd/system/*.wants/*; do
     case $link in
       */ssh.service | */systemd-resolved.service | */sshd-keygen.service) ;;
       *)
-        mkdir -p "$node/disk/$(dirname "$link")"
-        mknod "$node/disk/$link" c 0 0
+        mkdir -p "$disk/$(dirname "$link")"
+        mknod "$disk/$link" c 0 0
         ;;
     esac
   done
@@ -143,30 +156,33 @@ lab_create() {
 
 lab_start() {
   lab_create "$1"
-  local name=$1 node=$LAB/$1 cgroup
+  local name=$1 node=$LAB/$1 address
   ! lab_is_running "$name" || fail "node $name runs already"
-  cgroup=$(lab_cgroup "$name")
-  mkdir -p "$cgroup"
-  rm -rf "$node/pid" "$node/plugged" "$node/work"
-  mkdir "$node/work"
-  mkfifo "$node/plugged"
-  # In its cgroup before the cgroup namespace is made, which makes that directory the node's root. The parent that
-  # unshare leaves dies with this shell, and takes PID 1 (and so the node) along.
-  (
-    echo "$BASHPID" >"$cgroup/cgroup.procs"
-    exec setpriv --pdeathsig KILL unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child=KILL \
-      "$ROOT/tests/lab/node_init.sh" "$node" "$name"
-  ) </dev/null >"$node/console.log" 2>&1 &
+  # It dies with this shell, and takes the node along.
+  setpriv --pdeathsig KILL "$CLUSTERCTL" container start --root "$LAB/machines" --state "$LAB/state" --attach "$name" \
+    </dev/null >"$node/console.log" 2>&1 &
   echo "$!" >"$node/parent"
   disown
-  lab_within 10 test -e "$node/pid" || fail "node $name did not start: $(cat "$node/console.log")"
+  lab_within 20 lab_pid_is_known "$name" || fail "node $name did not start: $(cat "$node/console.log")"
   if [ -n "$LAB_NETWORK_PID" ]; then
+    address=$(lab_address "$name")
     lab_outside ip link add "lab-$name" type veth peer name eth0 netns "$(cat "$node/pid")"
     lab_outside ip link set "lab-$name" master lab up
+    lab_plug "$name" ip addr add "$address/24" dev eth0
+    lab_plug "$name" ip link set eth0 up
+    lab_plug "$name" ip route add default via 10.99.0.254
   fi
-  echo yes >"$node/plugged"
+  timeout 10 bash -c 'echo yes >"$1"' bash "$(lab_disk "$name")/lab-plugged" || fail "node $name does not wait: $(cat "$node/console.log")"
   lab_within "$LAB_BOOT_DEADLINE" lab_boot_has_ended "$name" && lab_has_booted "$name" ||
     fail "node $name did not boot in $LAB_BOOT_DEADLINE s: $(cat "$node/console.log") $(lab_log "$name" | tail -n 30)"
+}
+
+lab_plug() { nsenter --target "$(cat "$LAB/$1/pid")" --net -- "${@:2}"; }
+
+lab_pid_is_known() {
+  local pid
+  pid=$(lab_container inspect "$1" | jq -r '.[0] | select(.status == "running") | .pid')
+  [ -n "$pid" ] && echo "$pid" >"$LAB/$1/pid"
 }
 
 lab_boot_has_ended() { ! lab_is_running "$1" || lab_has_booted "$1"; }
@@ -178,19 +194,12 @@ lab_has_booted() {
   esac
 }
 
-# The command joins a cgroup of the node's, so that its children stay inside too.
 lab_run() {
-  local name=$1 cgroup pid
+  local name=$1
   shift
   lab_is_running "$name" || { echo "lab: node $name is not running" >&2; return 125; }
-  pid=$(cat "$LAB/$name/pid")
-  cgroup=$(lab_cgroup "$name")/lab
-  mkdir -p "$cgroup"
-  (
-    echo "$BASHPID" >"$cgroup/cgroup.procs"
-    exec nsenter --target "$pid" --mount --pid --net --uts --ipc --cgroup -- \
-      env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"
-  )
+  lab_container exec --interactive "$name" \
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"
 }
 
 lab_copy() {
@@ -202,15 +211,14 @@ lab_copy() {
 }
 
 lab_log() {
-  local node=$LAB/$1
-  if lab_is_running "$1"; then lab_run "$1" journalctl --no-pager -b; else journalctl --no-pager -D "$node/disk/var/log/journal"; fi
+  if lab_is_running "$1"; then lab_run "$1" journalctl --no-pager -b; else journalctl --no-pager -D "$(lab_disk "$1")/var/log/journal"; fi
 }
 
 lab_stop() {
   local name=$1
   lab_is_running "$name" || return 0
-  kill -s RTMIN+4 "$(cat "$LAB/$name/pid")"
-  lab_within "$LAB_STOP_DEADLINE" lab_is_down "$name" || lab_kill "$name"
+  lab_container stop -t "$LAB_STOP_DEADLINE" "$name" >/dev/null
+  lab_within 10 lab_is_down "$name" || lab_kill "$name"
   lab_forget "$name"
 }
 
@@ -221,17 +229,10 @@ lab_kill() {
   lab_forget "$name"
 }
 
-# Down means that the parent which unshare left has gone too: it waits for PID 1, so all namespaces are gone then.
+# Down means that the process which kept it has gone too, and has taken everything back.
 lab_is_down() { lib_has_ended "$(cat "$LAB/$1/parent")"; }
 
-lab_forget() {
-  local cgroup
-  rm -f "$LAB/$1/pid" "$LAB/$1/parent"
-  cgroup=$(lab_cgroup "$1")
-  [ ! -d "$cgroup" ] || lab_within 10 lab_remove_cgroup "$cgroup" || fail "the cgroup $cgroup cannot be removed"
-}
-
-lab_remove_cgroup() { [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; }
+lab_forget() { rm -f "$LAB/$1/pid" "$LAB/$1/parent"; }
 
 lab_reboot() {
   lab_stop "$1"
@@ -292,5 +293,5 @@ lab_cleanup() {
   fi
   LAB_NODES=()
   LAB_NETWORK_PID=
-  return 0
+  rm -rf --one-file-system "$LAB"
 }

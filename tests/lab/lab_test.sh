@@ -4,10 +4,16 @@
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/lab.sh"
 
+lab_cgroups_of() {
+  local name
+  for name; do find "$(lab_cgroup_root)" -maxdepth 2 -name "$name"; done
+}
+
 # What a lab could leave on the host.
 leftovers() {
-  grep -c "$TMP/lab" /proc/self/mountinfo || true
-  find "$(lab_cgroup_root)" -maxdepth 1 -name "clusteros-lab.$$.*"
+  grep -c "$LAB" /proc/self/mountinfo || true
+  find "$LAB" 2>/dev/null
+  lab_cgroups_of "${ids[@]}"
   # The processes of the nodes, by the namespaces that they were in.
   local pid
   for pid in /proc/[0-9]*; do
@@ -27,7 +33,7 @@ test_node_boots() {
   expect_eq "$(lab_run a systemctl is-system-running)" running state
   expect_eq "$(lab_run a hostname)" a hostname
   expect_eq "$(lab_run a cat /proc/1/comm)" systemd "PID 1"
-  expect_eq "$(lab_run a grep ^0: /proc/self/cgroup)" "0::/lab" "cgroup of a command"
+  expect_match "$(lab_run a grep ^0: /proc/self/cgroup)" "^0::/[^.]*$" "cgroup of a command"
   # The journal takes what a unit writes.
   lab_run a systemd-run --quiet --wait --unit=hello.service echo "hello from a unit"
   lab_run a journalctl --sync
@@ -81,13 +87,14 @@ test_disk_outlives_reboot_and_power_cut() {
 }
 
 test_nothing_is_left_behind() {
-  local -a net
+  local -a net ids
   lab_network
   net=("$(readlink "/proc/$LAB_NETWORK_PID/ns/net")")
   lab_start a
   lab_start b
   net+=("$(readlink "/proc/$(cat "$LAB/a/pid")/ns/net")" "$(readlink "/proc/$(cat "$LAB/b/pid")/ns/net")")
-  [[ $(leftovers "${net[@]}" | wc -l) -gt 10 ]] || fail "this test does not see the nodes' processes"
+  ids=("$(cat "$LAB/a/id")" "$(cat "$LAB/b/id")")
+  [[ $(leftovers "${net[@]}" | wc -l) -gt 10 && $(lab_cgroups_of "${ids[@]}" | wc -l) == 2 ]] || fail "this test does not see the nodes' processes"
   lab_stop a
   lab_cleanup
   expect_eq "$(leftovers "${net[@]}")" 0 "left behind"
@@ -106,21 +113,22 @@ test_host_devices_are_not_touched() {
 }
 
 test_killed_test_leaves_no_node() {
-  local inner pid
+  local inner pid id cgroup
   mkdir "$TMP/inner"
   { echo ". '$ROOT/tests/lib/test.sh'; . '$ROOT/tests/lab/lab.sh'"
-    echo "test_one() { lab_start a; echo \"\$\$ \$(cat \"\$LAB/a/pid\")\" >'$TMP/pids'; sleep 600; }"
+    echo "test_one() { lab_start a; echo \"\$\$ \$(cat \"\$LAB/a/pid\") \$(cat \"\$LAB/a/id\")\" >'$TMP/pids'; sleep 600; }"
     echo 'run_tests "$@"'; } >"$TMP/sample_test.sh"
   start_daemon runner env -u TMP -u TEST_STATE TMPDIR="$TMP/inner" bash "$TMP/sample_test.sh"
   wait_until 40 test -s "$TMP/pids"
-  read -r inner pid <"$TMP/pids"
+  read -r inner pid id <"$TMP/pids"
+  cgroup=$(find "$(lab_cgroup_root)" -maxdepth 2 -name "$id")
   kill -KILL "$inner"
   wait_until 10 lib_has_ended "$pid"
   stop_daemon "$PID"
   # The cgroup directory that it left is removed by the next lab.
-  [[ -d $(lab_cgroup_root)/clusteros-lab.$inner.a ]] || fail "no cgroup directory to remove"
-  lab_open
-  [[ ! -d $(lab_cgroup_root)/clusteros-lab.$inner.a ]] || fail "the cgroup directory is still there"
+  [[ -d $cgroup ]] || fail "no cgroup directory to remove"
+  TMPDIR=$TMP/inner lab_open
+  [[ ! -d $cgroup ]] || fail "the cgroup directory is still there"
 }
 
 run_tests "$@"
