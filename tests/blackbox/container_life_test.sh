@@ -218,14 +218,15 @@ test_a_start_waits_for_who_only_looks() {
   container create --name app "$IMAGE" true >/dev/null
   local lock
   lock=$(echo "$CLUSTEROS_RUNTIME_STATE"/*/lock)
-  start_daemon looker flock "$lock" sleep 0.5
-  is_locked() { ! flock --nonblock "$lock" true; }
-  wait_until 5 is_locked
+  exec 7<"$lock"
+  flock 7
+  { sleep 1; } &
+  exec 7<&-  # (that one has it still)
   container start -a app
-  start_daemon keeper flock "$lock" sleep 1000
-  wait_until 5 is_locked
-  expect_match "$(expect_fail 125 container start app 2>&1)" 'start app: another command holds it'
-  stop_daemon "$PID"
+  exec 7<"$lock"
+  flock 7
+  expect_match "$(expect_fail 125 container start app 2>&1 7<&-)" 'start app: another command holds it'
+  exec 7<&-
   container rm app >/dev/null
 }
 
