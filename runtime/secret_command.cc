@@ -22,6 +22,20 @@ void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+// Those who use them are asked for while nobody begins to.
+struct Secrets {
+  explicit Secrets(const base::Invocation& invocation) : machine(machine_of(invocation)), store(machine.root) {
+    settle(machine);
+    held = store.lock();
+    uses = secret_uses(machine);
+  }
+
+  Machine machine;
+  SecretStore store;
+  base::Fd held;
+  Uses uses;
+};
+
 int create(const base::Invocation& invocation) {
   const std::string& name = invocation.arguments.front();
   const std::string& file = invocation.arguments.back();
@@ -45,17 +59,13 @@ int create(const base::Invocation& invocation) {
 }
 
 int list(const base::Invocation& invocation) {
-  Machine machine = machine_of(invocation);
-  settle(machine);
-  SecretStore store(machine.root);
-  base::Fd held = store.lock();
-  Uses uses = secret_uses(machine);
+  Secrets secrets(invocation);
   base::Json all = base::Json::array();
   base::Table table;
   table.add_row({"NAME", "SIZE", "CREATED", "CONTAINERS"});
-  for (const SecretInfo& info : store.list()) {
-    auto found = uses.find(info.name);
-    std::vector<std::string> users = found == uses.end() ? std::vector<std::string>{} : found->second;
+  for (const SecretInfo& info : secrets.store.list()) {
+    auto found = secrets.uses.find(info.name);
+    std::vector<std::string> users = found == secrets.uses.end() ? std::vector<std::string>{} : found->second;
     table.add_row({info.name, std::to_string(info.size), info.created, users.empty() ? "-" : base::join(users, ", ")});
     all.push_back({{"name", info.name}, {"size", info.size}, {"created", info.created}, {"containers", users}});
   }
@@ -64,17 +74,13 @@ int list(const base::Invocation& invocation) {
 }
 
 int remove(const base::Invocation& invocation) {
-  Machine machine = machine_of(invocation);
-  settle(machine);
-  SecretStore store(machine.root);
-  base::Fd held = store.lock();
-  Uses uses = secret_uses(machine);
+  Secrets secrets(invocation);
   for (const std::string& name : invocation.arguments) {
-    if (!store.has(name)) throw base::Error("secret", name, "there is none");
-    require_unused("secret", name, uses);
+    if (!secrets.store.has(name)) throw base::Error("secret", name, "there is none");
+    require_unused("secret", name, secrets.uses);
   }
   for (const std::string& name : invocation.arguments) {
-    if (store.has(name)) store.remove(name);
+    if (secrets.store.has(name)) secrets.store.remove(name);
     print(name + "\n");
   }
   return 0;
@@ -89,16 +95,14 @@ int secret(const base::Invocation& invocation) {
 }  // namespace
 
 base::Command secret_command() {
-  return {.name = "secret",
-          .arguments = "create NAME FILE|- | ls | rm NAME...",
-          .summary = "passwords and keys, which containers get as files",
-          .options = {{.name = "json", .help = "of ls: as JSON"}},
-          .min_arguments = 1,
-          .max_arguments = base::kAnyNumber,
-          .run = secret,
-          .description =
-              "A secret has at most 512 KiB, and is never printed. `container run --secret NAME` shows it as "
-              "/run/secrets/NAME, in memory and read-only. One that a container uses is not removed."};
+  return with_subcommands(
+      {.name = "secret",
+       .arguments = "create NAME FILE|- | ls | rm NAME...",
+       .summary = "passwords and keys, which containers get as files",
+       .options = {{.name = "json", .help = "of ls: as JSON"}},
+       .description = "A secret has at most 512 KiB, and is never printed. `container run --secret NAME` shows it as "
+                      "/run/secrets/NAME, in memory and read-only. One that a container uses is not removed."},
+      secret);
 }
 
 }  // namespace runtime

@@ -7,6 +7,13 @@
 
 namespace runtime {
 
+base::Command with_subcommands(base::Command command, int (*run)(const base::Invocation&)) {
+  command.min_arguments = 1;
+  command.max_arguments = base::kAnyNumber;
+  command.run = run;
+  return command;
+}
+
 int run_subcommand(const base::Invocation& invocation, std::span<const Subcommand> commands) {
   const std::string& word = invocation.arguments.front();
   auto found = std::ranges::find(commands, word, &Subcommand::name);

@@ -16,6 +16,9 @@ struct Subcommand {
   int (*run)(const base::Invocation&);  // which has the arguments after the name alone
 };
 
+// Completes a command that has such: `.arguments` and the rest are its own.
+base::Command with_subcommands(base::Command command, int (*run)(const base::Invocation&));
+
 // Runs the one that the first argument names. Throws base::UsageError for another word, and for too few or too many
 // arguments.
 int run_subcommand(const base::Invocation& invocation, std::span<const Subcommand> commands);

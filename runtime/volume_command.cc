@@ -127,25 +127,24 @@ int volume(const base::Invocation& invocation) {
 }  // namespace
 
 base::Command volume_command() {
-  return {
-      .name = "volume",
-      .arguments = "create NAME | ls | inspect NAME... | rm NAME... | prune",
-      .summary = "directories with a name, which outlive containers",
-      .options = {{.name = "kind",
-                   .value = "KIND",
-                   .help = "of create: directory (its first use fills it with what the image has there), empty, or "
-                           "tmpfs (in memory, for each container its own)",
-                   .fallback = "directory",
-                   .choices = {"directory", "empty", "tmpfs"}},
-                  {.name = "size", .value = "BYTES", .help = "of create, for tmpfs: as 64m; half the memory otherwise"},
-                  {.name = "json", .help = "of ls: as JSON"},
-                  {.name = "quiet", .letter = 'q', .help = "of ls: names only"}},
-      .min_arguments = 1,
-      .max_arguments = base::kAnyNumber,
-      .run = volume,
-      .description =
-          "`container run -v NAME:/path` makes the volume when it is not there. One that a container uses, "
-          "also one that does not run, is not removed; prune removes all that none uses."};
+  return with_subcommands(
+      {.name = "volume",
+       .arguments = "create NAME | ls | inspect NAME... | rm NAME... | prune",
+       .summary = "directories with a name, which outlive containers",
+       .options = {{.name = "kind",
+                    .value = "KIND",
+                    .help = "of create: directory (its first use fills it with what the image has there), empty, or "
+                            "tmpfs (in memory, for each container its own)",
+                    .fallback = "directory",
+                    .choices = {"directory", "empty", "tmpfs"}},
+                   {.name = "size",
+                    .value = "BYTES",
+                    .help = "of create, for tmpfs: as 64m; half the memory otherwise"},
+                   {.name = "json", .help = "of ls: as JSON"},
+                   {.name = "quiet", .letter = 'q', .help = "of ls: names only"}},
+       .description = "`container run -v NAME:/path` makes the volume when it is not there. One that a container uses, "
+                      "also one that does not run, is not removed; prune removes all that none uses."},
+      volume);
 }
 
 }  // namespace runtime

@@ -45,22 +45,7 @@ test_cve_2019_5736_the_binary_cannot_be_written() {
   cp "$CLUSTERCTL" "$RUNTIME"
   local before
   before=$(sha256sum <"$RUNTIME")
-  # Whose file is not this root's: it is opened, its process ended, and then the file is free for writing.
-  cat >"$TREE/thief" <<'END'
-look() {
-  for process in /proc/[0-9]*; do
-    program=$(readlink $process/exe) || continue
-    case $program in */busybox) continue ;; esac
-    exec 3<$process/exe || continue
-    kill -KILL ${process#/proc/}
-    until (echo broken >/proc/self/fd/3) 2>/reason; do grep -q busy /reason || break; done
-    [ -s /reason ] || echo written >/reason
-    mv /reason /result
-    exec sleep 1000
-  done
-}
-while :; do look; done
-END
+  cp "$ROOT/tests/lib/thief.sh" "$TREE/thief"
   script 'sh /thief'
   start
   # The runtime's own program, as a command of the container's, for as long as it takes to get hold of its file.

@@ -128,16 +128,7 @@ boot() {
   cp "$probe" "$TMP/tree/bin/"
   cp "$probe" "$TMP/tree/bundle/rootfs/bin/"
   applet oci-runtime spec -b "$TMP"
-  script thief 'while :; do for process in /proc/[0-9]*; do
-    program=$(readlink $process/exe) || continue
-    case $program in */busybox) continue ;; esac
-    exec 3<$process/exe || continue
-    kill -KILL ${process#/proc/}
-    until (echo broken >/proc/self/fd/3) 2>/reason; do grep -q busy /reason || break; done
-    [ -s /reason ] || echo written >/reason
-    mv /reason /result
-    exec sleep 1000
-  done; done'
+  script thief "$(cat "$ROOT/tests/lib/thief.sh")"
   script watch 'threat_probe watch >/seen 2>&1'
   script files 'ls /proc/self/fd | xargs'
   script idle 'sleep 1000'
