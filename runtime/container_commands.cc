@@ -7,6 +7,7 @@
 #include "runtime/health_command.h"
 #include "runtime/list_commands.h"
 #include "runtime/logs_command.h"
+#include "runtime/pod_command.h"
 #include "runtime/run_command.h"
 #include "runtime/secret_command.h"
 #include "runtime/service.h"
@@ -39,14 +40,14 @@ std::vector<base::Option> container_options() {
 
 std::vector<base::Command> container_commands() {
   std::vector<base::Command> commands = run_commands();
-  for (const std::vector<base::Command>& some :
-       {stop_commands(),
-        list_commands(),
-        {logs_command(), exec_command(), volume_command(), secret_command(), copy_command(), events_command()},
-        container_resources_commands(),
-        health_commands(),
-        unit_commands(),
-        {stats_sampling_command()}}) {
+  for (const std::vector<base::Command>& some : {stop_commands(),
+                                                 list_commands(),
+                                                 {logs_command(), exec_command(), pod_command(), volume_command(),
+                                                  secret_command(), copy_command(), events_command()},
+                                                 container_resources_commands(),
+                                                 health_commands(),
+                                                 unit_commands(),
+                                                 {stats_sampling_command()}}) {
     commands.insert(commands.end(), some.begin(), some.end());
   }
   return commands;

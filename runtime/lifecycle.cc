@@ -26,6 +26,7 @@
 #include "runtime/health_probe.h"
 #include "runtime/id_range.h"
 #include "runtime/joined_container.h"
+#include "runtime/pod_member.h"
 #include "runtime/secret_files.h"
 #include "runtime/service.h"
 #include "runtime/supervisor.h"
@@ -45,6 +46,7 @@ ContainerState first_state(const RunRequest& request, const Image& image) {
   state.image = image.reference;
   state.image_digest = image.digest;
   state.created = now_text();
+  state.pod = request.pod;
   state.network = request.network;
   state.stop_signal = request.stop_signal;
   if (state.stop_signal.empty() && !request.boot) state.stop_signal = image.config.stop_signal;
@@ -64,14 +66,16 @@ ContainerState first_state(const RunRequest& request, const Image& image) {
   return state;
 }
 
-// Without a user namespace its ids are the host's; with that of another container they are those of that.
+// Without a user namespace its ids are the host's; with that of another container, or of a pod, they are those of that.
 std::uint32_t take_ids(const Machine& machine, const StateStore& store, const ContainerState& state,
-                       const std::optional<ContainerState>& joined) {
+                       const std::optional<ContainerState>& joined, const std::optional<NewMember>& member) {
   if (!state.namespaces.user) return 0;
   if (joined) return share_ids(machine.root, state.id, joined->id);
   std::vector<std::string> existing = all_data(machine);
-  std::vector<std::string> created = store.ids();
-  existing.insert(existing.end(), created.begin(), created.end());
+  for (const std::vector<std::string>& ids : {store.ids(), PodStore(store).ids()}) {
+    existing.insert(existing.end(), ids.begin(), ids.end());
+  }
+  if (member) return member->take_ids(machine, state.id, existing);
   return allocate_ids(machine.root, state.id, existing);
 }
 
@@ -128,6 +132,7 @@ void release_resources(const Machine& machine, StateStore& store, const Containe
     if (!cgroup.remove(kCgroupWait)) throw base::Error("remove cgroup", state.cgroup, "processes are still in it");
   });
   attempt("network", [&] { Network(store, machine.subnet).release(state); });
+  attempt("pod", [&] { release_pod(store, state.pod, state.id); });
 }
 
 ContainerState load_known(const StateStore& store, const std::string& id) {
@@ -184,23 +189,28 @@ std::string create_container(const Machine& machine, const RunRequest& asked, co
   SavedRequest saved{.request = asked, .image = image};
   name_anonymous_volumes(saved.request, image.reference, image.config.volumes, base::system_random());
   std::optional<ContainerState> joined = find_joined_container(store, saved.request);
+  std::optional<NewMember> member = NewMember::begin(machine, saved.request);
   ContainerState state = first_state(saved.request, image);
+  if (member) state.pod_name = member->pod().name;
   ContainerSpec spec = make_spec(saved, state, {});
   check_sysctls(spec);
+  if (member) member->check(spec);
   state.command = spec.process.arguments;
   lock = store.create(state);
   image_lock.reset();
   try {
-    state.first_id = take_ids(machine, store, state, joined);
+    state.first_id = take_ids(machine, store, state, joined, member);
     make_layer(machine, state.id, state.first_id);
     claim_uses(machine, state.id, saved.request);
     save_request(store, state.id, saved);
     state.status = made;
     store.save(state);
   } catch (...) {
+    if (member) member->release();
     remove_with_volumes(machine, state.id);
     throw;
   }
+  if (member) member->made();
   record_event(store, state, "create");
   return state.id;
 }
@@ -243,13 +253,20 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
   reset_health(store, id, health_check(saved.image.config.health, saved.request.health));
   try {
     Started started{.launched = {.pid_fd = {}, .channel = Channel(base::Fd()), .cgroup = Cgroup("")}, .claims = {}};
+    std::optional<StartingMember> member = StartingMember::begin(machine, store, state);
+    if (member) started.claims = member->claim_ports();
     for (const PublishedPort& port : saved.request.ports) started.claims.push_back(claim_port(port));
     // Only now they are ours, to be withdrawn at the end: until here another container may have them.
     state.ports = saved.request.ports;
     Network network(store, machine.subnet);
-    bool bridged = saved.request.network == "bridge";
+    bool of_pod = member && member->has_bridge();
+    bool bridged = saved.request.network == "bridge" && (!of_pod || member->makes_namespaces());
     NetworkInterface interface;
-    if (bridged) interface = network.reserve(id);
+    if (of_pod) {
+      interface = member->reserve_address();
+    } else if (bridged) {
+      interface = network.reserve(id);
+    }
     state.address = interface.address;
     std::optional<SharedNamespaces> shared = share_namespaces(store, saved.request, state);
     SavedRequest placed = saved;
@@ -257,6 +274,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     std::vector<Mount> provided = write_etc_files(machine, id, state.first_id, saved.request, state.address);
     ContainerSpec spec = make_spec(placed, state, provided);
     if (shared) shared->share(wanted_of(saved.request), spec);
+    if (member) member->place(spec);
     give_devices(machine, saved.request, state, spec);
     give_secrets(machine, saved.request, spec);
     spec.network = interface;
@@ -270,6 +288,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     base::write_file_atomic(store.path_of(id, "seccomp"), seccomp_to_bytes(spec.process.seccomp.program), 0600);
     started.launched = launch(spec, plan, std::move(files), [&](int pid) {
       if (!bridged) return;
+      if (of_pod) return member->connect(interface, pid);
       network.connect(id, interface, pid);
       network.publish_all(state.ports, state.address);
     });
@@ -278,11 +297,15 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
     state.cgroup = started.launched.cgroup.path();
     save();
     wait_until_running(started.launched, [&] { volumes.filled(); });
+    state.pod_ready = member.has_value();
+    if (!waits) {
+      state.status = Status::kRunning;
+      state.started = now_text();
+      state.finished.clear();
+    }
+    if (!waits || member) save();
+    if (member) member->release();
     if (waits) return started;
-    state.status = Status::kRunning;
-    state.started = now_text();
-    state.finished.clear();
-    save();
     record_event(store, state, "start");
     return started;
   } catch (...) {
@@ -291,6 +314,7 @@ Started start_from_files(const Machine& machine, const std::string& id, const Cg
       failed.address.clear();
       failed.ports.clear();
       failed.cgroup.clear();
+      failed.pod_ready = false;
     });
     throw;
   }
@@ -314,6 +338,7 @@ void finish(const Machine& machine, const std::string& id, int exit_code, bool o
     ended.pid = 0;
     ended.start_time = 0;
     ended.cgroup.clear();
+    ended.pod_ready = false;
     ended.address.clear();
     ended.restart_wanted = false;
     ended.ports.clear();  // another container may have them from here on
@@ -324,6 +349,7 @@ void finish(const Machine& machine, const std::string& id, int exit_code, bool o
 void settle(const Machine& machine) {
   StateStore store(machine.state);
   for (const std::string& id : store.ids()) settle_one(machine, store, id);
+  settle_pods(machine);
   remove_orphans(machine);
 }
 

@@ -17,6 +17,7 @@
 #include "runtime/health_probe.h"
 #include "runtime/launch.h"
 #include "runtime/lifecycle.h"
+#include "runtime/ports_json.h"
 
 namespace runtime {
 namespace {
@@ -59,26 +60,19 @@ std::string status_text(const StateStore& store, const ContainerState& state) {
   }
 }
 
-std::string ports_text(const ContainerState& state) {
-  std::vector<std::string> ports;
-  for (const PublishedPort& port : state.ports) {
-    ports.push_back(std::to_string(port.host_port) + "->" + std::to_string(port.container_port) +
-                    (port.protocol == Protocol::kTcp ? "/tcp" : "/udp"));
-  }
-  return base::join(ports, ", ");
-}
-
 std::string health_of(const StateStore& store, const ContainerState& state) {
   std::optional<Health> health = load_health(store, state.id);
   return health ? std::string(health_name(health->status)) : "none";
 }
 
-// "name=PART", "label=KEY[=VALUE]", "status=WORD", "health=WORD", "id=BEGINNING": all filters must hold.
+// "name=PART", "label=KEY[=VALUE]", "status=WORD", "health=WORD", "id=BEGINNING",
+// "pod=NAME|BEGINNING": all filters must hold.
 bool passes(const StateStore& store, const ContainerState& state, const std::string& filter) {
   std::string key = filter.substr(0, filter.find('='));
   std::string value = key.size() == filter.size() ? "" : filter.substr(key.size() + 1);
   if (!value.empty()) {
     if (key == "name") return state.name.find(value) != std::string::npos;
+    if (key == "pod") return state.pod_name == value || (!state.pod.empty() && state.pod.starts_with(value));
     if (key == "id") return state.id.starts_with(value);
     if (key == "status") return value == "paused" ? is_paused(state) : status_name(state.status) == value;
     if (key == "health") return health_of(store, state) == value;
@@ -88,7 +82,8 @@ bool passes(const StateStore& store, const ContainerState& state, const std::str
       return found != state.labels.end() && (label == value || found->second == value.substr(label.size() + 1));
     }
   }
-  throw base::UsageError("--filter '" + filter + "': expected name=, id=, status=, health= or label= with a value");
+  throw base::UsageError("--filter '" + filter +
+                         "': expected name=, id=, pod=, status=, health= or label= with a value");
 }
 
 bool is_running_machine(const ContainerState& state) {
@@ -148,15 +143,24 @@ int ps(const base::Invocation& invocation) {
     for (const ContainerState& state : states) print(state.id + "\n");
     return 0;
   }
+  bool pods = std::ranges::any_of(states, [](const ContainerState& state) { return !state.pod.empty(); });
   base::Table table;
-  table.add_row({"ID", "NAME", "IMAGE", "STATUS", "ADDRESS", "PORTS", "COMMAND"});
+  std::vector<std::string> titles = {"ID", "NAME", "IMAGE", "STATUS", "ADDRESS", "PORTS", "COMMAND"};
+  if (pods) titles.insert(titles.begin() + 2, "POD");
+  table.add_row(std::move(titles));
   std::map<std::string, std::string> systems = systems_of(store, states);
   for (const ContainerState& state : states) {
     auto found = systems.find(state.id);
     std::string system = found == systems.end() ? "" : ", system " + found->second;
-    table.add_row({state.id, state.name, state.image, status_text(store, state) + system,
-                   state.address.empty() ? "-" : state.address, ports_text(state).empty() ? "-" : ports_text(state),
-                   base::join(state.command, " ").substr(0, 40)});
+    std::vector<std::string> cells = {state.id,
+                                      state.name,
+                                      state.image,
+                                      status_text(store, state) + system,
+                                      state.address.empty() ? "-" : state.address,
+                                      state.ports.empty() ? "-" : ports_text(state.ports),
+                                      base::join(state.command, " ").substr(0, 40)};
+    if (pods) cells.insert(cells.begin() + 2, state.pod_name.empty() ? "-" : state.pod_name);
+    table.add_row(std::move(cells));
   }
   print(table.text());
   return 0;
@@ -223,7 +227,7 @@ std::vector<base::Command> list_commands() {
                    {.name = "filter",
                     .letter = 'f',
                     .value = "KEY=VALUE",
-                    .help = "only those with this name (a part of it), id, status, health or label",
+                    .help = "only those with this name (a part of it), id, pod, status, health or label",
                     .repeatable = true},
                    {.name = "json", .help = "as JSON"}},
        .run = ps},

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "runtime/netlink.h"
 #include "runtime/network_link.h"
+#include "runtime/pod_store.h"
 
 namespace runtime {
 namespace {
@@ -91,6 +92,10 @@ std::string Subnet::text() const {
   return address_text(network) + "/" + std::to_string(prefix);
 }
 
+bool Subnet::contains(std::uint32_t address) const {
+  return (address ^ network) >> (32 - prefix) == 0;
+}
+
 Subnet parse_subnet(std::string_view text) {
   std::size_t slash = text.find('/');
   std::optional<std::uint32_t> address = parse_ipv4(std::string(text.substr(0, slash)));
@@ -123,6 +128,7 @@ NetworkInterface Network::reserve(const std::string& container) {
   base::Fd held = store_.lock_all();
   base::Json json = load_addresses(store_);
   std::vector<std::string> existing = store_.ids();
+  for (std::string& pod : PodStore(store_).ids()) existing.push_back(std::move(pod));
   std::vector<std::uint32_t> taken;
   base::Json kept = base::Json::object();
   for (const auto& [owner, address] : json.items()) {
@@ -132,7 +138,9 @@ NetworkInterface Network::reserve(const std::string& container) {
     kept[owner] = address;
     if (auto number = parse_ipv4(address.get<std::string>())) taken.push_back(*number);
   }
-  std::optional<std::uint32_t> address = free_address(subnet_, taken);
+  std::optional<std::uint32_t> address;
+  if (kept.contains(container)) address = parse_ipv4(kept[container].get<std::string>());
+  if (!address || !subnet_.contains(*address)) address = free_address(subnet_, taken);
   if (!address) throw base::Error("network", subnet_.text(), "every address is taken");
   kept[container] = address_text(*address);
   save_addresses(store_, kept);
@@ -162,25 +170,37 @@ void Network::publish_all(const std::vector<PublishedPort>& ports, const std::st
 void Network::release(const ContainerState& state) {
   if (state.network != "bridge") return;
   withdraw(state.ports);
+  release_address(state.id);
+}
+
+void Network::release_address(const std::string& owner) {
   base::Fd held = store_.lock_all();
   base::Json json = load_addresses(store_);
-  auto entry = json.find(state.id);
+  auto entry = json.find(owner);
   if (entry == json.end()) return;
   base::Json address = std::move(*entry);
   json.erase(entry);
-  std::string link = link_name(state.id);
+  std::string link = link_name(owner);
   if (link_exists(link)) json[link] = std::move(address);
   save_addresses(store_, json);
 }
 
-base::Fd claim_port(const PublishedPort& port) {
+std::string host_port_text(const PublishedPort& port) {
+  return std::to_string(port.host_port) + (port.protocol == Protocol::kTcp ? "/tcp" : "/udp");
+}
+
+base::Fd claim_port(const PublishedPort& port, PortClaim claim) {
   int type = port.protocol == Protocol::kTcp ? SOCK_STREAM : SOCK_DGRAM;
   base::Fd claimed(base::check(socket(AF_INET, type | SOCK_CLOEXEC, 0), "make a socket"));
+  if (claim == PortClaim::kWithPod) {
+    int on = 1;
+    base::check(setsockopt(claimed.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on), "share a port");
+  }
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(port.host_port);
   base::check(bind(claimed.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "publish port",
-              std::to_string(port.host_port) + (port.protocol == Protocol::kTcp ? "/tcp" : "/udp"));
+              host_port_text(port));
   return claimed;
 }
 

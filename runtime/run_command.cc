@@ -12,6 +12,7 @@
 #include "runtime/event_log.h"
 #include "runtime/images_command.h"
 #include "runtime/own_program.h"
+#include "runtime/pod_member.h"
 #include "runtime/process_keeper.h"
 #include "runtime/run_flags.h"
 #include "runtime/service.h"
@@ -22,21 +23,6 @@ namespace {
 
 constexpr int kRuntimeError = 125;
 constexpr std::chrono::seconds kLockWait{2};
-
-// Runs `action` and turns what it throws into the exit codes of `run`.
-int reported(const base::Invocation& invocation, const std::function<int()>& action) {
-  try {
-    remember_own_program();
-    protect_binary_from_ranges();
-    return action();
-  } catch (const StartError& error) {
-    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
-    return error.exit_code();
-  } catch (const base::Error& error) {
-    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
-    return kRuntimeError;
-  }
-}
 
 Keeper keeper_in_background(const std::string& log_driver) {
   bool possible = can_be_service();
@@ -50,6 +36,8 @@ Keeper keeper_in_background(const std::string& log_driver) {
 std::string create_from(const base::Invocation& invocation, const Machine& machine, const RunRequest& request,
                         Status made, base::Fd& lock) {
   settle(machine);
+  // Before an image is fetched in vain.
+  if (!request.pod.empty() && !request.pod.starts_with(kNewPod)) PodStore(StateStore(machine.state)).find(request.pod);
   const std::string& reference = invocation.arguments.front();
   if (request.boot && names_a_tree(reference)) {
     return create_container(machine, request, image_of_tree(reference), base::Fd(), made, lock);
@@ -92,6 +80,13 @@ RunRequest checked_request(const base::Invocation& invocation) {
   return request;
 }
 
+// With the pod that was made for it.
+void remove_unstarted(const Machine& machine, const std::string& id, const RunRequest& request) {
+  std::optional<ContainerState> state = StateStore(machine.state).load(id);
+  remove_with_volumes(machine, id);
+  if (state && request.pod.starts_with(kNewPod)) remove_empty_pod(machine, state->pod);
+}
+
 int run(const base::Invocation& invocation) {
   return reported(invocation, [&] {
     Machine machine = machine_of(invocation);
@@ -113,7 +108,7 @@ int run(const base::Invocation& invocation) {
                             [&] { runs = true; });
     } catch (...) {
       // Not started: nothing of it stays, so that the same command can be given again.
-      if (!runs) remove_with_volumes(machine, id);
+      if (!runs) remove_unstarted(machine, id, request);
       throw;
     }
   });
@@ -144,12 +139,6 @@ base::Fd lock_to_start(const StateStore& store, const ContainerState& state) {
     if (std::chrono::steady_clock::now() > deadline) throw base::Error("start", state.name, "another command holds it");
     poll(nullptr, 0, 2);
   }
-}
-
-// Before the first of them starts, since this program may begin once more for it.
-void protect_from(const StateStore& store, const std::vector<std::string>& names) {
-  bool as_root = std::ranges::any_of(names, [&](const std::string& name) { return !store.find(name).namespaces.user; });
-  if (as_root) protect_binary();
 }
 
 int start_attached(const Machine& machine, const ContainerState& state, bool input) {
@@ -213,6 +202,25 @@ std::vector<base::Option> with_request_options(std::vector<base::Option> options
 }
 
 }  // namespace
+
+int reported(const base::Invocation& invocation, const std::function<int()>& action) {
+  try {
+    remember_own_program();
+    protect_binary_from_ranges();
+    return action();
+  } catch (const StartError& error) {
+    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
+    return error.exit_code();
+  } catch (const base::Error& error) {
+    std::fprintf(stderr, "%s: %s\n", invocation.program.c_str(), error.what());
+    return kRuntimeError;
+  }
+}
+
+void protect_from(const StateStore& store, const std::vector<std::string>& names) {
+  bool as_root = std::ranges::any_of(names, [&](const std::string& name) { return !store.find(name).namespaces.user; });
+  if (as_root) protect_binary();
+}
 
 void start_container(const Machine& machine, const ContainerState& state) {
   StateStore store(machine.state);

@@ -9,6 +9,7 @@
 #include "runtime/health_options.h"
 #include "runtime/joined_container.h"
 #include "runtime/mount_option.h"
+#include "runtime/pod_member.h"
 #include "runtime/process_options.h"
 #include "runtime/resource_options.h"
 #include "runtime/supervisor.h"
@@ -47,13 +48,25 @@ std::string network_of(const base::Invocation& invocation) {
   throw base::UsageError("--network '" + mode + "': expected bridge, none, host or container:NAME");
 }
 
+// What else is the pod's is known when the pod is (pod_member.h).
+void read_pod(const RunRequest& request, bool joins) {
+  std::string_view name = request.pod;
+  if (name.starts_with(kNewPod)) name.remove_prefix(kNewPod.size());
+  if (!is_valid_id(name)) throw base::UsageError("--pod '" + request.pod + "': expected a pod's name, or new:NAME");
+  if (joins) throw base::UsageError("--pod and namespaces of a container exclude each other");
+  if (request.host_users)
+    throw base::UsageError("--pod and --userns host exclude each other: a pod has one of its own");
+}
+
 void read_network(const base::Invocation& invocation, RunRequest& request) {
   request.network = network_of(invocation);
   request.pid_mode = parse_namespace_mode("--pid", invocation.get("pid"));
   request.ipc_mode = parse_namespace_mode("--ipc", invocation.get("ipc"));
   request.uts_mode = parse_namespace_mode("--uts", invocation.get("uts"));
   request.host_users = invocation.get("userns") == "host";
-  joined_container(request);
+  bool joins = !joined_container(request).empty();
+  request.pod = invocation.get("pod");
+  if (!request.pod.empty()) read_pod(request, joins);
   if (!request.uts_mode.empty() && !request.host_name.empty()) {
     throw base::UsageError("--hostname and --uts " + request.uts_mode + " exclude each other: the name is another's");
   }
@@ -184,6 +197,7 @@ void read_life(const base::Invocation& invocation, RunRequest& request) {
 void read_boot(const base::Invocation& invocation, RunRequest& request) {
   request.boot = invocation.flag("boot");
   if (!request.boot) return;
+  if (!request.pod.empty()) throw base::UsageError("--boot and --pod exclude each other: a machine shares nothing");
   for (const std::string* mode : {&request.network, &request.pid_mode, &request.ipc_mode, &request.uts_mode}) {
     if (*mode != "host" && !mode->starts_with("container:")) continue;
     throw base::UsageError("--boot and namespaces that are another's (" + *mode + ") exclude each other");
@@ -256,6 +270,7 @@ std::vector<base::Option> request_options() {
        .help = "bridge (one of its own), none (with loopback only), host (this machine's), container:NAME (that one's)",
        .fallback = "bridge"},
       {.name = "net", .value = "MODE", .help = "the same"},
+      {.name = "pod", .value = "NAME", .help = "be one of this pod's containers; new:NAME makes the pod"},
       {.name = "pid",
        .value = "MODE",
        .help = "processes that it sees: private (its own), host (all), container:NAME (that one's)",

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/ports_json.h"
 #include "runtime/resources_json.h"
 
 namespace runtime {
@@ -82,26 +83,6 @@ void mounts_from_json(const Json& list, RunRequest& request) {
   }
 }
 
-Json ports_to_json(const std::vector<PublishedPort>& ports) {
-  Json list = Json::array();
-  for (const PublishedPort& port : ports) {
-    list.push_back({{"hostPort", port.host_port},
-                    {"containerPort", port.container_port},
-                    {"protocol", port.protocol == Protocol::kTcp ? "tcp" : "udp"}});
-  }
-  return list;
-}
-
-std::vector<PublishedPort> ports_from_json(const Json& list) {
-  std::vector<PublishedPort> ports;
-  for (const Json& port : list) {
-    ports.push_back({.protocol = port.at("protocol") == "udp" ? Protocol::kUdp : Protocol::kTcp,
-                     .host_port = port.at("hostPort").get<std::uint16_t>(),
-                     .container_port = port.at("containerPort").get<std::uint16_t>()});
-  }
-  return ports;
-}
-
 Json hosts_to_json(const std::vector<HostEntry>& hosts) {
   Json list = Json::array();
   for (const HostEntry& host : hosts) list.push_back({{"name", host.name}, {"address", host.address}});
@@ -169,11 +150,12 @@ Json request_to_json(const RunRequest& request) {
                {"removeAtExit", request.remove_at_exit},
                {"keepStandardInput", request.keep_standard_input},
                {"network", request.network},
+               {"pod", request.pod},
                {"pidMode", request.pid_mode},
                {"ipcMode", request.ipc_mode},
                {"utsMode", request.uts_mode},
                {"hostUsers", request.host_users},
-               {"ports", ports_to_json(request.ports)},
+               {"ports", to_json(request.ports)},
                {"mounts", mounts_to_json(request)},
                {"env", strings(request.environment)},
                {"dns", strings(request.dns_servers)},
@@ -219,6 +201,7 @@ RunRequest request_from_json(const Json& json) {
   request.remove_at_exit = base::json_bool(json, "removeAtExit");
   request.keep_standard_input = base::json_bool(json, "keepStandardInput");
   request.network = base::json_string(json, "network", "bridge");
+  request.pod = base::json_string(json, "pod");
   request.pid_mode = base::json_string(json, "pidMode");
   request.ipc_mode = base::json_string(json, "ipcMode");
   request.uts_mode = base::json_string(json, "utsMode");

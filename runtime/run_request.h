@@ -23,6 +23,7 @@ struct RunRequest {
   bool remove_at_exit = false;
   bool keep_standard_input = false;
   bool terminal = false;                     // of its own, whose other end is ours
+  std::string pod;                           // its id; a name, or "new:NAME", until it is looked up; "": none
   std::string network = "bridge";            // or "none", "host", "container:ID"
   std::string pid_mode, ipc_mode, uts_mode;  // "": of its own; "host", "container:ID"
   bool host_users = false;                   // without a user namespace

@@ -28,6 +28,7 @@
 #include "runtime/event_log.h"
 #include "runtime/health_keeper.h"
 #include "runtime/own_program.h"
+#include "runtime/pod_member.h"
 #include "runtime/start_gate.h"
 #include "runtime/supervisor.h"
 #include "runtime/unix_socket.h"
@@ -247,7 +248,8 @@ std::string unit_of(const std::string& id) {
 
 void start_service(const Machine& machine, const std::string& id) {
   StateStore store(machine.state);
-  std::size_t ports = load_request(store, id).request.ports.size();
+  RunRequest request = load_request(store, id).request;
+  std::size_t ports = request.ports.size() + pod_claims(store, request.pod);
   std::unique_ptr<base::Systemd> systemd = base::connect_systemd();
   wait_until_unit_is_gone(*systemd, unit_of(id));
   std::string result = systemd->start_service(service_for(machine, store.load(id).value(), ports), kStartTime);

@@ -48,6 +48,8 @@ struct ContainerState {
   std::string error;           // why it did not start, or how its end was found
   std::string cgroup;          // absolute path, "" for none
   std::uint32_t first_id = 0;  // of the host's ids; 0 without a user namespace
+  std::string pod, pod_name;   // of a pod's member (pod_store.h); its ports and its address are the pod's
+  bool pod_ready = false;      // its namespaces are whole: other members may join them
   std::string network;         // "bridge", "host", "none"
   std::string address;         // on the bridge
   std::vector<PublishedPort> ports;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/ports_json.h"
 #include "runtime/seccomp_listener.h"
 #include "runtime/state.h"
 
@@ -137,12 +138,6 @@ std::string_view status_name(Status status) {
 }
 
 base::Json to_json(const ContainerState& state) {
-  base::Json ports = base::Json::array();
-  for (const PublishedPort& port : state.ports) {
-    ports.push_back({{"hostPort", port.host_port},
-                     {"containerPort", port.container_port},
-                     {"protocol", port.protocol == Protocol::kTcp ? "tcp" : "udp"}});
-  }
   base::Json resctrl = base::Json::array();
   for (const ResctrlGroup& group : state.resctrl) {
     resctrl.push_back({{"directory", group.directory}, {"made", group.made}});
@@ -165,9 +160,12 @@ base::Json to_json(const ContainerState& state) {
           {"error", state.error},
           {"cgroup", state.cgroup},
           {"firstId", state.first_id},
+          {"pod", state.pod},
+          {"podName", state.pod_name},
+          {"podReady", state.pod_ready},
           {"network", state.network},
           {"address", state.address},
-          {"ports", ports},
+          {"ports", to_json(state.ports)},
           {"stopSignal", state.stop_signal},
           {"stopTimeout", state.stop_timeout},
           {"removeAtExit", state.remove_at_exit},
@@ -213,6 +211,9 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
     state.error = base::json_string(json, "error");
     state.cgroup = base::json_string(json, "cgroup");
     state.first_id = static_cast<std::uint32_t>(base::json_integer(json, "firstId"));
+    state.pod = base::json_string(json, "pod");
+    state.pod_name = base::json_string(json, "podName");
+    state.pod_ready = base::json_bool(json, "podReady");
     state.network = base::json_string(json, "network");
     state.address = base::json_string(json, "address");
     state.stop_signal = base::json_string(json, "stopSignal", "SIGTERM");
@@ -227,11 +228,7 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
     state.restart_wanted = base::json_bool(json, "restartWanted");
     state.labels = json.value("labels", std::map<std::string, std::string>());
     state.annotations = json.value("annotations", base::Json::object());
-    for (const base::Json& port : json.value("ports", base::Json::array())) {
-      state.ports.push_back({.protocol = base::json_string(port, "protocol") == "udp" ? Protocol::kUdp : Protocol::kTcp,
-                             .host_port = static_cast<std::uint16_t>(base::json_integer(port, "hostPort")),
-                             .container_port = static_cast<std::uint16_t>(base::json_integer(port, "containerPort"))});
-    }
+    state.ports = ports_from_json(json.value("ports", base::Json::array()));
     for (const base::Json& group : json.value("resctrl", base::Json::array())) {
       state.resctrl.push_back(
           {.directory = base::json_string(group, "directory"), .made = base::json_bool(group, "made")});

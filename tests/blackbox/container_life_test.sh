@@ -115,7 +115,7 @@ test_labels_names_and_filters() {
   expect_eq "$(container ps -a -f label=tier -q | wc -l)" 2
   expect_eq "$(container ps -f status=created --json | jq -r '.[].name')" two
   expect_eq "$(container ps -f name=on --json | jq -r '.[].labels.tier')" front
-  expect_match "$(expect_fail 2 container ps -f colour=red 2>&1)" 'expected name=, id=, status=, health= or label='
+  expect_match "$(expect_fail 2 container ps -f colour=red 2>&1)" 'expected name=, id=, pod=, status=, health= or label='
   container rename one first
   expect_eq "$(field first .name)" first
   expect_match "$(expect_fail 1 container rename two first 2>&1)" 'the name is in use by'

@@ -98,6 +98,42 @@ test_container_killed_anywhere() {
   chaos container run detach exec rm stop
 }
 
+# --- a pod's containers
+
+running_pod() {
+  applet container pod create --name web -p 8080:80 >/dev/null
+  applet container run -d --pod web --name first "$BUSYBOX" sleep 1000 >/dev/null
+}
+
+pod_create() { COMMAND=(container pod create --name web -p 8080:80); }
+pod_new() { COMMAND=(container run -d --pod new:web -p 8080:80 --name box "$BUSYBOX" sleep 1000); }
+pod_make() { applet container pod create --name web -p 8080:80 >/dev/null && COMMAND=(container run -d --pod web --name box "$BUSYBOX" sleep 1000); }
+pod_join() { running_pod && COMMAND=(container run -d --pod web --name box "$BUSYBOX" sleep 1000); }
+pod_leave() { running_pod && COMMAND=(container rm -f first); }
+pod_rm() { running_pod && COMMAND=(container pod rm -f web); }
+
+# Whatever was killed: one more joins those that run, or makes it all, and has the pod's network.
+pod_consistent() {
+  local text
+  text=$(applet container pod ls --json 2>&1) || fail "pod ls: $text"
+  jq -e '.[0].removing != true or (.[0].containers | length) > 0' <<<"$text" >/dev/null || fail "a removal was not finished: $text"
+  wait_until 5 container_settled "$1"
+  jq -e 'length == 0 or .[0].removing' <<<"$text" >/dev/null ||
+    applet container run --rm --pod web "$BUSYBOX" ls /sys/class/net/eth0/address >/dev/null || fail "the pod cannot be used"
+}
+pod_clean() {
+  local id
+  for id in $(applet container pod ls -q); do applet container pod rm -f "$id" >/dev/null; done
+  container_clean
+}
+
+test_pod_killed_anywhere() {
+  WATCHED=("$CLUSTEROS_RUNTIME_STATE" "$CLUSTEROS_RUNTIME_ROOT")
+  begin
+  first_image
+  chaos pod create new make join leave rm
+}
+
 # --- oci-runtime
 
 oci() { applet oci-runtime --root "$OCI_STATE" "$@"; }

@@ -135,4 +135,34 @@ test_the_local_log_is_a_choice() {
   container rm -f file >/dev/null
 }
 
+test_a_pods_container_restarts_alone() {
+  local net
+  node_with_image
+  container pod create -p 8083:80 web >/dev/null
+  # It makes the namespaces, and is the one that goes.
+  container run -d --pod web --name maker --restart always "$IMAGE" sh -c "$loop" >/dev/null
+  container run -d --pod web --name app --restart always "$IMAGE" sh -c 'mkdir /www; echo hello >/www/index.html; exec busybox httpd -f -p 80 -h /www' >/dev/null
+  expect_eq "$(in_node bash -c "ps -eo comm= | grep -c '^container$'" || true)" 0
+  wait_until 10 pod_answers
+  net=$(network_of app)
+  expect_eq "$(network_of maker)" "$net"
+  in_node kill -KILL "$(field maker .pid)"
+  pod_answers || fail "the port went with a container"
+  wait_until 20 has_come_back maker
+  expect_eq "$(network_of maker) $(network_of app)" "$net $net"
+  expect_match "$(expect_fail 125 container run -p 8083:80 "$IMAGE" busybox true 2>&1)" 'publish port 8083/tcp: Address already in use'
+  # All at once: the lock says who makes the next ones.
+  in_node kill -KILL "$(field maker .pid)" "$(field app .pid)"
+  wait_until 20 has_come_back app
+  wait_until 20 is_back_twice maker
+  expect_eq "$(network_of maker)" "$(network_of app)"
+  wait_until 10 pod_answers
+  container pod rm -f web >/dev/null
+  wait_until 10 nothing_is_left
+  expect_eq "$(in_node ls -A /run/clusteros/containers | grep -c pods || true)" 0
+}
+pod_answers() { [[ $(in_node curl -fsS -m 2 http://127.0.0.1:8083/) == hello ]]; }
+network_of() { in_node readlink "/proc/$(field "$1" .pid)/ns/net"; }
+is_back_twice() { [[ $(field "$1" '|.status+" "+(.restarts|tostring)') == "running 2" ]]; }
+
 run_tests "$@"
