@@ -1,5 +1,6 @@
 #include "runtime/container_commands.h"
 
+#include "runtime/attach_command.h"
 #include "runtime/container_resources_commands.h"
 #include "runtime/copy_command.h"
 #include "runtime/events_command.h"
@@ -42,8 +43,8 @@ std::vector<base::Command> container_commands() {
   std::vector<base::Command> commands = run_commands();
   for (const std::vector<base::Command>& some : {stop_commands(),
                                                  list_commands(),
-                                                 {logs_command(), exec_command(), pod_command(), volume_command(),
-                                                  secret_command(), copy_command(), events_command()},
+                                                 {attach_command(), logs_command(), exec_command(), pod_command(),
+                                                  volume_command(), secret_command(), copy_command(), events_command()},
                                                  container_resources_commands(),
                                                  health_commands(),
                                                  unit_commands(),

@@ -54,6 +54,8 @@ ContainerState first_state(const RunRequest& request, const Image& image) {
   signal_by_name(state.stop_signal);
   state.stop_timeout = request.stop_timeout.value_or(state.stop_timeout);
   state.machine = request.boot;
+  state.tty = request.terminal;
+  state.open_stdin = request.keep_standard_input;
   state.remove_at_exit = request.remove_at_exit;
   state.restart_policy = restart_policy_text(request.restart);
   state.labels = image.config.labels;

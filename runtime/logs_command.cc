@@ -30,7 +30,18 @@ int logs(const base::Invocation& invocation) {
   settle(machine);
   StateStore store(machine.state);
   ContainerState state = store.find(invocation.arguments.front());
-  bool times = invocation.flag("timestamps");
+  show_log(store, state, query, invocation.flag("timestamps"), [&] {
+    std::optional<ContainerState> now = store.load(state.id);
+    return !now || (!is_active(*now) && !store.is_attended(state.id)) ||
+           (now->keeper == Keeper::kProcess && !store.is_attended(state.id));
+  });
+  return 0;
+}
+
+}  // namespace
+
+void show_log(const StateStore& store, const ContainerState& state, const LogQuery& query, bool times,
+              const std::function<bool()>& ended) {
   bool continued[2] = {false, false};  // of standard output and error: the last piece was a part of a line
   auto show = [&](const LogLine& line) {
     bool error = line.stream == "stderr";
@@ -42,20 +53,12 @@ int logs(const base::Invocation& invocation) {
     std::fwrite(text.data(), 1, text.size(), out);
     std::fflush(out);
   };
-  auto ended = [&] {
-    std::optional<ContainerState> now = store.load(state.id);
-    return !now || (!is_active(*now) && !store.is_attended(state.id)) ||
-           (now->keeper == Keeper::kProcess && !store.is_attended(state.id));
-  };
   if (state.log_driver == "journald") {
     read_journal(unit_of(state.id), query, ended, show);
   } else {
     read_log(store.path_of(state.id), query, ended, show);
   }
-  return 0;
 }
-
-}  // namespace
 
 base::Command logs_command() {
   return {.name = "logs",

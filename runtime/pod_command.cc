@@ -214,21 +214,18 @@ base::Command pod_command() {
            {.name = "quiet", .letter = 'q', .help = "of ls: ids only"}}) {
     options.push_back(option);
   }
-  return {
-      .name = "pod",
-      .arguments =
-          "create [NAME] | ls | inspect POD... | exists POD | start POD... | stop POD... | "
-          "restart POD... | kill POD... | rm POD...",
-      .summary = "containers that share network, ipc and host name",
-      .options = std::move(options),
-      .min_arguments = 1,
-      .max_arguments = base::kAnyNumber,
-      .run = pod,
-      .description =
-          "`container run --pod POD` and `create --pod POD` make a pod's containers. The one that starts while none "
-          "runs makes the namespaces, the others join them; each may end and start again alone. Address and ports "
-          "are the pod's. rm removes the containers, too. ps is another word for ls. start, stop, restart and rm "
-          "exit with 125 when a container fails; exists with 1 when there is no such pod."};
+  return with_subcommands(
+      {.name = "pod",
+       .arguments = "create [NAME] | ls | inspect POD... | exists POD | start POD... | stop POD... | "
+                    "restart POD... | kill POD... | rm POD...",
+       .summary = "containers that share network, ipc and host name",
+       .options = std::move(options),
+       .description =
+           "`container run --pod POD` and `create --pod POD` make a pod's containers. The one that starts while none "
+           "runs makes the namespaces, the others join them; each may end and start again alone. Address and ports "
+           "are the pod's. rm removes the containers, too. ps is another word for ls. start, stop, restart and rm "
+           "exit with 125 when a container fails; exists with 1 when there is no such pod."},
+      pod);
 }
 
 }  // namespace runtime

@@ -1,14 +1,19 @@
 #include "runtime/process_keeper.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <initializer_list>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/attach_server.h"
 #include "runtime/boot.h"
 #include "runtime/foreground.h"
 #include "runtime/health_keeper.h"
@@ -38,11 +43,18 @@ struct End {
 
 // Until it has ended: what it writes goes to the log, unless it has a terminal, which is ours then.
 int look_after(Launched& launched, const ContainerState& state, OutputPipes& pipes, LogWriter& log,
-               StatsSampler& sampler, const Attachment& attachment) {
+               StatsSampler& sampler, const Attachment& attachment, AttachServer* clients) {
   if (state.machine) {
     pipes = console_pipes(std::move(launched.terminal));
     return exit_code_of_machine(
         supervise(launched, pipes, log, sampler, attachment.output, signal_by_name(state.stop_signal)));
+  }
+  if (clients != nullptr) {
+    if (launched.terminal) {
+      pipes = console_pipes(std::move(launched.terminal));
+      clients->set_terminal(pipes.output_read);
+    }
+    return supervise(launched, pipes, log, sampler, false, 0, clients);
   }
   if (!launched.terminal) return supervise(launched, pipes, log, sampler, attachment.output);
   if (!attachment.input) {
@@ -53,6 +65,17 @@ int look_after(Launched& launched, const ContainerState& state, OutputPipes& pip
   return wait_for_exit(launched.pid);
 }
 
+// Its standard input: a pipe whose other end is for those who are attached, ours, or nothing.
+base::Fd input_for(const ContainerState& state, const Attachment& attachment, std::optional<AttachServer>& clients) {
+  if (clients && state.open_stdin && !state.tty) {
+    base::Pipe pipe = base::make_pipe();
+    base::check(fchown(pipe.read.get(), state.first_id, state.first_id), "give a pipe to the container");
+    clients->set_pipe(std::move(pipe.write));
+    return std::move(pipe.read);
+  }
+  return attachment.input && !clients ? base::Fd() : base::open_file("/dev/null", O_RDONLY);
+}
+
 // One start, to its end.
 End run_once(const Machine& machine, const std::string& id, const Attachment& attachment,
              const std::function<void()>& started) {
@@ -61,7 +84,10 @@ End run_once(const Machine& machine, const std::string& id, const Attachment& at
   LogWriter log(store.path_of(id));
   OutputPipes pipes = make_output_pipes(state.first_id);
   hold_signals();
-  InitFiles files{.standard_input = attachment.input ? base::Fd() : base::open_file("/dev/null", O_RDONLY),
+  std::optional<AttachServer> clients;
+  if (attachment.served) clients.emplace(store.path_of(id, kAttachSocket));
+  if (clients && attachment.client != nullptr && *attachment.client) clients->add(std::move(*attachment.client));
+  InitFiles files{.standard_input = input_for(state, attachment, clients),
                   .standard_output = std::move(pipes.output_write),
                   .standard_error = std::move(pipes.error_write),
                   .start_socket = {}};
@@ -72,7 +98,7 @@ End run_once(const Machine& machine, const std::string& id, const Attachment& at
   {
     HealthKeeper health(machine, id);
     StatsSampler sampler(store, id, running.launched.cgroup);
-    end.exit_code = look_after(running.launched, state, pipes, log, sampler, attachment);
+    end.exit_code = look_after(running.launched, state, pipes, log, sampler, attachment, clients ? &*clients : nullptr);
   }
   const Cgroup& cgroup = running.launched.cgroup;
   bool out_of_memory = cgroup.exists() && cgroup.out_of_memory_killed();
@@ -81,12 +107,18 @@ End run_once(const Machine& machine, const std::string& id, const Attachment& at
                 restarts_after(parse_restart_policy(ended->restart_policy), end.exit_code, ended->restarts);
   }
   finish(machine, id, end.exit_code, out_of_memory, end.again);
+  if (clients) clients->end(end.exit_code);
   return end;
+}
+
+void leave_standard_files(std::initializer_list<int> numbers) {
+  base::Fd null = base::open_file("/dev/null", O_RDWR);
+  for (int number : numbers) base::check(dup2(null.get(), number), "set a standard file");
 }
 
 // Runs in the process that stays: its own session, no terminal, its word to the one who waits over `pipe`: "+" or
 // "<exit code> <reason>".
-[[noreturn]] void keep_in_background(const Machine& machine, const std::string& id, base::Fd pipe) {
+[[noreturn]] void keep_in_background(const Machine& machine, const std::string& id, base::Fd pipe, base::Fd client) {
   auto say = [&](const std::string& text) {
     if (!pipe) return;
     base::write_all(pipe, text);
@@ -96,18 +128,43 @@ End run_once(const Machine& machine, const std::string& id, const Attachment& at
   try {
     base::check(setsid(), "make a session");
     base::check(chdir("/"), "enter /");
-    base::Fd null = base::open_file("/dev/null", O_RDWR);
-    for (int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-      base::check(dup2(null.get(), number), "set a standard file");
-    }
-    null.reset();
-    exit_code = run_to_the_end(machine, id, {.output = false, .input = false, .restart = true}, [&] { say("+"); });
+    std::optional<ContainerState> state = StateStore(machine.state).load(id);
+    bool served = state && is_served(*state);
+    leave_standard_files(served ? std::initializer_list<int>{STDOUT_FILENO, STDERR_FILENO}
+                                : std::initializer_list<int>{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+    Attachment attachment{.restart = !client.valid(), .served = served, .client = &client};
+    exit_code = run_to_the_end(machine, id, attachment, [&] {
+      if (served) leave_standard_files({STDIN_FILENO});  // until here it has told the terminal's size
+      say("+");
+    });
   } catch (const StartError& error) {
     say(std::to_string(error.exit_code()) + " " + error.what());
   } catch (const std::exception& error) {
     say(std::to_string(kRuntimeError) + " " + error.what());
   }
   _exit(exit_code);
+}
+
+// `client` and `lock` go to the process that stays; `ours` must not.
+void start_with_client(const Machine& machine, const std::string& id, base::Fd lock, base::Fd client,
+                       base::Fd* ours = nullptr) {
+  base::Pipe pipe = base::make_pipe();
+  pid_t pid = base::check(fork(), "fork");
+  if (pid == 0) {
+    pipe.read.reset();
+    if (ours != nullptr) ours->reset();
+    keep_in_background(machine, id, std::move(pipe.write), std::move(client));
+  }
+  lock.reset();
+  client.reset();
+  pipe.write.reset();
+  std::string answer = base::read_all(pipe.read, 64 * 1024);
+  if (answer == "+") return;
+  wait_for_exit(pid);
+  std::size_t blank = answer.find(' ');
+  auto code = base::parse_unsigned(answer.substr(0, blank));
+  if (!code || blank == std::string::npos) throw StartError(kRuntimeError, "the supervisor died");
+  throw StartError(static_cast<int>(*code), answer.substr(blank + 1));
 }
 
 }  // namespace
@@ -158,22 +215,20 @@ int run_to_the_end(const Machine& machine, const std::string& id, const Attachme
   return end.exit_code;
 }
 
+bool is_served(const ContainerState& state) {
+  return (state.tty || state.open_stdin) && !state.machine;
+}
+
 void start_in_background(const Machine& machine, const std::string& id, base::Fd lock) {
-  base::Pipe pipe = base::make_pipe();
-  pid_t pid = base::check(fork(), "fork");
-  if (pid == 0) {
-    pipe.read.reset();
-    keep_in_background(machine, id, std::move(pipe.write));
-  }
-  lock.reset();
-  pipe.write.reset();
-  std::string answer = base::read_all(pipe.read, 64 * 1024);
-  if (answer == "+") return;
-  wait_for_exit(pid);
-  std::size_t blank = answer.find(' ');
-  auto code = base::parse_unsigned(answer.substr(0, blank));
-  if (!code || blank == std::string::npos) throw StartError(kRuntimeError, "the supervisor died");
-  throw StartError(static_cast<int>(*code), answer.substr(blank + 1));
+  start_with_client(machine, id, std::move(lock), base::Fd());
+}
+
+base::Fd start_attached_in_background(const Machine& machine, const std::string& id, base::Fd lock) {
+  std::array<int, 2> ends = {};
+  base::check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), "make a socket pair");
+  base::Fd ours(ends[0]), theirs(ends[1]);
+  start_with_client(machine, id, std::move(lock), std::move(theirs), &ours);
+  return ours;
 }
 
 }  // namespace runtime

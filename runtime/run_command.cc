@@ -1,6 +1,7 @@
 #include "runtime/run_command.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -8,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/attach_command.h"
 #include "runtime/boot.h"
 #include "runtime/event_log.h"
 #include "runtime/images_command.h"
@@ -17,6 +19,7 @@
 #include "runtime/run_flags.h"
 #include "runtime/service.h"
 #include "runtime/stop.h"
+#include "runtime/supervisor.h"
 
 namespace runtime {
 namespace {
@@ -24,8 +27,14 @@ namespace {
 constexpr int kRuntimeError = 125;
 constexpr std::chrono::seconds kLockWait{2};
 
-Keeper keeper_in_background(const std::string& log_driver) {
+// A terminal and an open input want somebody who holds their other end, which systemd does not.
+Keeper keeper_in_background(const RunRequest& request) {
   bool possible = can_be_service();
+  const std::string& log_driver = request.log_driver;
+  if (!request.boot && (request.terminal || request.keep_standard_input)) {
+    if (log_driver != "journald") return Keeper::kProcess;
+    throw base::UsageError("--log-driver journald and --tty or --interactive exclude each other: both need a reader");
+  }
   if (log_driver == "journald" && !possible) {
     throw base::Error("log to", "journald", "systemd is not this machine's init, or cgroup v2 is not mounted");
   }
@@ -72,10 +81,6 @@ RunRequest checked_request(const base::Invocation& invocation) {
     if (request.health.action == HealthAction::kRestart) {
       throw base::UsageError("--health-on-failure restart needs --detach");
     }
-  } else if (request.keep_standard_input) {
-    throw base::UsageError("--interactive and --detach exclude each other");
-  } else if (request.terminal) {
-    throw base::UsageError("--tty and --detach exclude each other: nobody stays who holds its terminal");
   }
   return request;
 }
@@ -87,13 +92,33 @@ void remove_unstarted(const Machine& machine, const std::string& id, const RunRe
   if (state && request.pod.starts_with(kNewPod)) remove_empty_pod(machine, state->pod);
 }
 
+// A terminal that is ours by being typed at: the container is to outlive the detach keys, so that another process keeps
+// it.
+bool may_be_left(const RunRequest& request) {
+  return request.terminal && !request.boot && isatty(STDIN_FILENO) == 1;
+}
+
+int start_and_stay(const Machine& machine, const std::string& id, base::Fd lock, AttachRequest request,
+                   const std::string& program, bool& runs) {
+  hold_signals();
+  request.connection = start_attached_in_background(machine, id, std::move(lock));
+  runs = true;
+  request.terminal = true;
+  request.pass_signals = true;
+  StateStore store(machine.state);
+  std::optional<ContainerState> state = store.load(id);
+  if (!state) state.emplace().name = state->id = id;  // it has ended and is removed
+  return stay_with(machine, *state, std::move(request), program);
+}
+
 int run(const base::Invocation& invocation) {
   return reported(invocation, [&] {
     Machine machine = machine_of(invocation);
     RunRequest request = checked_request(invocation);
     if (request.host_users) protect_binary();
     bool detach = invocation.flag("detach");
-    Keeper keeper = detach ? keeper_in_background(request.log_driver) : Keeper::kProcess;
+    DetachKeys keys(invocation.get("detach-keys"));
+    Keeper keeper = detach ? keeper_in_background(request) : Keeper::kProcess;
     base::Fd lock;
     std::string id = create_from(invocation, machine, request, Status::kCreating, lock);
     bool runs = false;
@@ -104,6 +129,10 @@ int run(const base::Invocation& invocation) {
         return 0;
       }
       begin_start(machine, id, keeper);
+      if (may_be_left(request)) {
+        return start_and_stay(machine, id, std::move(lock), {.input = request.keep_standard_input, .keys = keys},
+                              invocation.program, runs);
+      }
       return run_to_the_end(machine, id, {.output = true, .input = request.keep_standard_input, .restart = false},
                             [&] { runs = true; });
     } catch (...) {
@@ -118,7 +147,7 @@ int create(const base::Invocation& invocation) {
   return reported(invocation, [&] {
     Machine machine = machine_of(invocation);
     RunRequest request = request_of(invocation);
-    keeper_in_background(request.log_driver);
+    keeper_in_background(request);
     base::Fd lock;
     std::printf("%s\n", create_from(invocation, machine, request, Status::kCreated, lock).c_str());
     return 0;
@@ -141,11 +170,15 @@ base::Fd lock_to_start(const StateStore& store, const ContainerState& state) {
   }
 }
 
-int start_attached(const Machine& machine, const ContainerState& state, bool input) {
+int start_attached(const Machine& machine, const ContainerState& state, bool input, const DetachKeys& keys,
+                   const std::string& program) {
   base::Fd lock = lock_to_start(StateStore(machine.state), state);
   begin_start(machine, state.id, Keeper::kProcess);
   bool runs = false;
   try {
+    if (may_be_left(load_request(StateStore(machine.state), state.id).request)) {
+      return start_and_stay(machine, state.id, std::move(lock), {.input = input, .keys = keys}, program, runs);
+    }
     return run_to_the_end(machine, state.id, {.output = true, .input = input, .restart = false}, [&] { runs = true; });
   } catch (const StartError& error) {
     if (!runs) record_start_failure(machine, state.id, error.exit_code(), error.what());
@@ -162,10 +195,12 @@ int start(const base::Invocation& invocation) {
     settle(machine);
     StateStore store(machine.state);
     bool attach = invocation.flag("attach") || invocation.flag("interactive");
+    DetachKeys keys(invocation.get("detach-keys"));
     if (attach && invocation.arguments.size() != 1) throw base::UsageError("--attach takes one container");
     if (attach) {
       protect_from(store, invocation.arguments);
-      return start_attached(machine, store.find(invocation.arguments.front()), invocation.flag("interactive"));
+      return start_attached(machine, store.find(invocation.arguments.front()), invocation.flag("interactive"), keys,
+                            invocation.program);
     }
     protect_from(store, invocation.arguments);
     for (const std::string& name : invocation.arguments) {
@@ -226,8 +261,7 @@ void start_container(const Machine& machine, const ContainerState& state) {
   StateStore store(machine.state);
   base::Fd lock = lock_to_start(store, state);
   RunRequest request = load_request(store, state.id).request;
-  if (request.terminal) throw base::Error("start", state.name, "it has a terminal, which is yours: --attach");
-  Keeper keeper = keeper_in_background(request.log_driver);
+  Keeper keeper = keeper_in_background(request);
   try {
     start_kept(machine, state.id, keeper, std::move(lock));
   } catch (const StartError& error) {
@@ -244,8 +278,8 @@ std::vector<base::Command> run_commands() {
       {.name = "run",
        .arguments = "IMAGE [COMMAND [ARGUMENT...]]",
        .summary = "run an application from an image, fetched when it is not here",
-       .options =
-           with_request_options({{.name = "detach", .letter = 'd', .help = "print its id and return once it runs"}}),
+       .options = with_request_options(
+           {{.name = "detach", .letter = 'd', .help = "print its id and return once it runs"}, detach_keys_option()}),
        .min_arguments = 1,
        .max_arguments = base::kAnyNumber,
        .run = run,
@@ -265,7 +299,8 @@ std::vector<base::Command> run_commands() {
        .arguments = "CONTAINER...",
        .summary = "start containers that were made or have ended, with what they wrote",
        .options = {{.name = "attach", .letter = 'a', .help = "stay, as `run` does without --detach"},
-                   {.name = "interactive", .letter = 'i', .help = "the same, with standard input"}},
+                   {.name = "interactive", .letter = 'i', .help = "the same, with standard input"},
+                   detach_keys_option()},
        .min_arguments = 1,
        .max_arguments = base::kAnyNumber,
        .run = start},

@@ -1,8 +1,8 @@
 #pragma once
 // What is written down about containers: one directory each below the state directory (/run/clusteros/containers),
 // with state.json, spec.json (run_request.h), `lock` (held by the process that looks after the container, for as long
-// as it does), `log` and `seccomp`. Formats: docs/runtime.md. Nothing else keeps state, so any command of any version
-// finds all of it.
+// as it does), `log`, `attach` (attach_server.h) and `seccomp`. Formats: docs/runtime.md. Nothing else keeps state, so
+// any command of any version finds all of it.
 
 #include <chrono>
 #include <cstdint>
@@ -56,7 +56,9 @@ struct ContainerState {
   std::string stop_signal;          // "SIGTERM"
   std::uint64_t stop_timeout = 10;  // seconds between the stop signal and KILL
   bool remove_at_exit = false;
-  bool machine = false;  // it has an init of its own (boot.h)
+  bool machine = false;     // it has an init of its own (boot.h)
+  bool tty = false;         // it has a terminal
+  bool open_stdin = false;  // its standard input is not empty
   Keeper keeper = Keeper::kProcess;
   std::string log_driver = "local";  // "local": the file `log`; "journald"
   std::string restart_policy = "no";

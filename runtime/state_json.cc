@@ -170,6 +170,8 @@ base::Json to_json(const ContainerState& state) {
           {"stopTimeout", state.stop_timeout},
           {"removeAtExit", state.remove_at_exit},
           {"machine", state.machine},
+          {"tty", state.tty},
+          {"openStdin", state.open_stdin},
           {"keeper", state.keeper == Keeper::kSystemd ? "systemd" : "process"},
           {"logDriver", state.log_driver},
           {"restartPolicy", state.restart_policy},
@@ -220,6 +222,8 @@ ContainerState state_from_json(const base::Json& json, const std::string& where)
     state.stop_timeout = static_cast<std::uint64_t>(base::json_integer(json, "stopTimeout", 10));
     state.remove_at_exit = base::json_bool(json, "removeAtExit");
     state.machine = base::json_bool(json, "machine");
+    state.tty = base::json_bool(json, "tty");
+    state.open_stdin = base::json_bool(json, "openStdin");
     state.keeper = base::json_string(json, "keeper") == "systemd" ? Keeper::kSystemd : Keeper::kProcess;
     state.log_driver = base::json_string(json, "logDriver", "local");
     state.restart_policy = base::json_string(json, "restartPolicy", "no");

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -52,7 +53,7 @@ void pass_signals_on(const base::Fd& signals, const base::Fd& pid_fd, int termin
 }
 
 // One read. False at the end of the stream.
-bool relay(const base::Fd& pipe, std::string_view stream, LogWriter& log, int echo_to) {
+bool relay(const base::Fd& pipe, std::string_view stream, LogWriter& log, int echo_to, AttachServer* clients) {
   std::array<char, 65536> buffer;
   ssize_t length = read(pipe.get(), buffer.data(), buffer.size());
   if (length < 0) return errno == EAGAIN || errno == EINTR;
@@ -63,6 +64,9 @@ bool relay(const base::Fd& pipe, std::string_view stream, LogWriter& log, int ec
   }
   std::string_view data(buffer.data(), static_cast<std::size_t>(length));
   log.append(stream, data, now);
+  if (clients != nullptr) {
+    clients->give(stream == "stderr" ? AttachMessage::Kind::kErrorOutput : AttachMessage::Kind::kOutput, data);
+  }
   while (echo_to >= 0 && !data.empty()) {
     ssize_t written = write(echo_to, data.data(), data.size());
     if (written < 0 && errno == EINTR) continue;
@@ -115,34 +119,44 @@ void send_signal(const base::Fd& pid_fd, int signal) {
 }
 
 int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, StatsSampler& sampler, bool echo,
-              int termination) {
+              int termination, AttachServer* clients) {
   base::Fd signals = open_signals();
   bool ended = false;
+  bool output = pipes.output_read.valid(), error = pipes.error_read.valid();  // their end has not come
   std::chrono::steady_clock::time_point drained_by;
-  std::array<pollfd, 5> waits = {{{.fd = signals.get(), .events = POLLIN, .revents = 0},
-                                  {.fd = container.pid_fd.get(), .events = POLLIN, .revents = 0},
-                                  {.fd = pipes.output_read.get(), .events = POLLIN, .revents = 0},
-                                  {.fd = pipes.error_read.get(), .events = POLLIN, .revents = 0},
-                                  {.fd = sampler.timer().get(), .events = POLLIN, .revents = 0}}};
-  while (!ended || waits[2].fd >= 0 || waits[3].fd >= 0) {
+  while (!ended || output || error) {
+    // What is written to the end is taken, whoever is behind: a pipe's or a terminal's buffer is all that there is.
+    bool held = clients != nullptr && !ended && clients->output_waits();
+    std::vector<pollfd> waits = {{.fd = signals.get(), .events = POLLIN, .revents = 0},
+                                 {.fd = ended ? -1 : container.pid_fd.get(), .events = POLLIN, .revents = 0},
+                                 {.fd = output && !held ? pipes.output_read.get() : -1, .events = POLLIN, .revents = 0},
+                                 {.fd = error && !held ? pipes.error_read.get() : -1, .events = POLLIN, .revents = 0},
+                                 {.fd = ended ? -1 : sampler.timer().get(), .events = POLLIN, .revents = 0}};
+    if (clients != nullptr) clients->watch(waits);
     int timeout = -1;
-    if (ended) {
-      auto left = std::chrono::duration_cast<std::chrono::milliseconds>(drained_by - std::chrono::steady_clock::now());
-      if (left.count() <= 0) break;
-      timeout = static_cast<int>(left.count());
+    if (ended || held) {
+      auto until = ended ? drained_by : clients->patience_ends();
+      auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      if (ended && left.count() <= 0) break;
+      timeout = static_cast<int>(std::max(left, std::chrono::milliseconds(0)).count());
     }
-    if (poll(waits.data(), waits.size(), timeout) < 0 && errno != EINTR) base::throw_errno("wait for the container");
+    if (poll(waits.data(), waits.size(), timeout) < 0) {
+      if (errno == EINTR) continue;
+      base::throw_errno("wait for the container");
+    }
     if (waits[0].revents != 0) pass_signals_on(signals, container.pid_fd, termination);
-    if (waits[2].revents != 0 && !relay(pipes.output_read, "stdout", log, echo ? STDOUT_FILENO : -1)) waits[2].fd = -1;
-    if (waits[3].revents != 0 && !relay(pipes.error_read, "stderr", log, echo ? STDERR_FILENO : -1)) waits[3].fd = -1;
+    if (waits[2].revents != 0) output = relay(pipes.output_read, "stdout", log, echo ? STDOUT_FILENO : -1, clients);
+    if (waits[3].revents != 0) error = relay(pipes.error_read, "stderr", log, echo ? STDERR_FILENO : -1, clients);
     if (waits[4].revents != 0) sampler.sample();
-    if (!ended && waits[1].revents != 0) {
+    if (clients != nullptr) {
+      clients->serve(container.pid_fd);
+      if (held) clients->relieve(std::chrono::steady_clock::now());
+    }
+    if (waits[1].revents != 0) {
       ended = true;
-      waits[1].fd = waits[4].fd = -1;
       pipes.console.reset();
       drained_by = std::chrono::steady_clock::now() + kDrain;
     }
-    for (pollfd& wait : waits) wait.revents = 0;
   }
   log.finish("stdout", now_text());
   log.finish("stderr", now_text());

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "runtime/attach_server.h"
 #include "runtime/launch.h"
 #include "runtime/log_file.h"
 #include "runtime/stats_sampling.h"
@@ -36,9 +37,9 @@ std::optional<int> next_signal(const base::Fd& signals);
 void send_signal(const base::Fd& pid_fd, int signal);  // no error when the process is gone
 
 // Returns the exit code (128 + n for signal n). `echo`: also write the output to our own. `termination`: what is sent
-// in place of TERM, INT and QUIT; 0 for themselves.
+// in place of TERM, INT and QUIT; 0 for themselves. `clients`: who is attached; null: nobody can be.
 int supervise(Launched& container, OutputPipes& pipes, LogWriter& log, StatsSampler& sampler, bool echo,
-              int termination = 0);
+              int termination = 0, AttachServer* clients = nullptr);
 
 // Number of a signal: "TERM", "SIGTERM", "15". Throws base::Error.
 int signal_by_name(const std::string& name);

@@ -22,7 +22,7 @@ Exit code: 0 nothing found, 1 something found, 2 wrong usage.
 END
 }
 
-TARGETS=(http v2 command wal peer snapshot options config user run_options state seccomp)
+TARGETS=(attach http v2 command wal peer snapshot options config user run_options state seccomp)
 
 # fuzz TARGET SECONDS
 fuzz() {
