@@ -83,7 +83,7 @@ container_settled() {
   echo "states: $states"
   case $1 in
     run) [[ ! $states ]] ;;
-    *) [[ ! $states || $states == running || $states == exited ]] ;;
+    *) [[ $states =~ ^(exited)?\ ?(running)?$ ]] ;;
   esac
 }
 container_clean() {
