@@ -127,6 +127,18 @@ test_logs_follow_to_the_end() {
   container rm -f talk
 }
 
+test_attach_shows_what_the_journal_gets_and_ends_as_the_container() {
+  node_with_image
+  container run -d --name talk "$IMAGE" sh -c 'until busybox test -e /go; do echo tick; busybox sleep 0.1; done; echo after; exit 7' >/dev/null
+  start_daemon attached bash -c "$(declare -f lab_run lab_container lab_is_running in_node container); LAB=$LAB CLUSTERCTL=$CLUSTERCTL; container attach talk; echo code \$?"
+  shows() { grep -q "^$1" "$TMP/attached.log"; }
+  wait_until 10 shows tick
+  container exec talk busybox touch /go
+  wait_until 10 shows code
+  expect_eq "$(tail -n 2 "$TMP/attached.log" | xargs)" "after code 7"
+  container rm -f talk >/dev/null
+}
+
 test_the_local_log_is_a_choice() {
   node_with_image
   container run -d --name file --log-driver local "$IMAGE" sh -c "echo kept >/dev/stdout; $loop" >/dev/null
