@@ -114,6 +114,8 @@ std::optional<SharedNamespaces> share_namespaces(const StateStore& store, const 
   if (id.empty()) return std::nullopt;
   std::optional<ContainerState> other = store.load(id);
   if (!other) throw base::Error("join container", id, "there is none");
+  // Before, its process may still have the machine's /dev/shm.
+  if (other->status != Status::kRunning) throw base::Error("join container", other->name, "it is not running");
   if (wanted_of(request).network) state.address = other->address;
   return SharedNamespaces::open(*other);
 }

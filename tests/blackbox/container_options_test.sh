@@ -136,6 +136,13 @@ test_namespaces_of_another_container() {
   expect_eq "$(jq ".ranges[\"$id\"]" "$CLUSTEROS_RUNTIME_ROOT/ids.json")" "$(container inspect two | jq '.[0].firstId')"
   expect_match "$(expect_fail 125 container start two 2>&1)" 'join container .*: there is none'
   container rm two
+  # One whose process is there, but has not become the container yet.
+  container run -d --name early "$IMAGE" sleep 1000 >/dev/null
+  id=$(container inspect early | jq -r '.[0].id')
+  jq '.status = "starting"' "$CLUSTEROS_RUNTIME_STATE/$id/state.json" >"$TMP/state.json"
+  cp "$TMP/state.json" "$CLUSTEROS_RUNTIME_STATE/$id/state.json"
+  expect_match "$(expect_fail 125 run --ipc container:early "$IMAGE" true 2>&1)" 'join container early: it is not running'
+  container rm -f early >/dev/null
   expect_match "$(expect_fail 125 run --network container:one "$IMAGE" true 2>&1)" 'container one: there is none'
   expect_match "$(expect_fail 2 run --network container:a --pid container:b "$IMAGE" true 2>&1)" 'only those of one container'
   check_no_leaks
