@@ -44,6 +44,7 @@ constexpr std::uint64_t kLeastStopSeconds = 10;  // `unit-ended` gets as long as
 constexpr int kKilledMilliseconds = 15000;
 constexpr milliseconds kUnitGone{10000};
 constexpr std::uint64_t kBarrierMicroseconds = 5000000;
+constexpr milliseconds kPortsClosed{5000};
 
 base::TransientService service_for(const Machine& machine, const ContainerState& state, std::size_t ports) {
   RestartPolicy policy = parse_restart_policy(state.restart_policy);
@@ -132,13 +133,27 @@ void leave_with_systemd(const std::vector<base::Fd>& claims) {
   if (result < 0) throw base::Error("leave the ports to", "systemd", -result);
 }
 
-// A restart gets back what was left; it is claimed anew instead, so that start_from_files() is the same every time.
-void give_up_stored_files() {
+bool is_free(const PublishedPort& port) {
+  try {
+    claim_port(port);
+    return true;
+  } catch (const base::Error&) {
+    return false;
+  }
+}
+
+// A restart gets back what was left; it is claimed anew instead, so that start_from_files() is the same every time. The
+// barrier says that systemd has read this; it closes the sockets in a process of its own (asynchronous_close), whenever
+// that runs. A port that another program has taken by the deadline is the start's error.
+void give_up_stored_files(const StateStore& store, const std::string& id) {
   int count = sd_listen_fds(1);
   if (count <= 0) return;
   for (int number = 0; number < count; number++) close(SD_LISTEN_FDS_START + number);
   sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=port");
   sd_notify_barrier(0, kBarrierMicroseconds);
+  std::vector<PublishedPort> ports = load_request(store, id).request.ports;
+  auto deadline = std::chrono::steady_clock::now() + kPortsClosed;
+  while (!std::ranges::all_of(ports, is_free) && std::chrono::steady_clock::now() < deadline) poll(nullptr, 0, 5);
 }
 
 void record_failure(StateStore& store, const std::string& id, int exit_code, const std::string& text) {
@@ -156,7 +171,7 @@ int launch_in_unit(const base::Invocation& invocation) {
     std::optional<ContainerState> state = store.load(id);
     if (state && !state->namespaces.user) protect_binary();
     protect_binary_from_ranges();
-    give_up_stored_files();
+    give_up_stored_files(store, id);
     CgroupPlan plan = move_aside(id);
     state = store.load(id);
     if (!state || state->stop_requested) throw base::Error("start", id, "it was stopped meanwhile");
