@@ -171,6 +171,20 @@ test_an_address_is_given_out_when_its_link_is_gone() {
   applet container rm -f second third >/dev/null
 }
 
+test_a_link_of_the_last_run_is_not_in_the_way() {
+  local holder
+  applet container run -d --name box "$IMAGE" sleep 1000 >/dev/null
+  nsenter --target "$(applet container inspect box | jq -r '.[0].pid')" --net sleep 1000 &
+  holder=$!
+  has_entered() { [[ $(readlink "/proc/$holder/ns/net") != "$(readlink /proc/self/ns/net)" ]]; }
+  wait_until 5 has_entered
+  applet container stop -t 0 box >/dev/null
+  applet container start box >/dev/null
+  expect_match "$(applet container exec box ip -o addr show eth0)" "inet $(applet container inspect box | jq -r '.[0].address')/"
+  kill "$holder"
+  applet container rm -f box >/dev/null
+}
+
 # CVE-2020-8558: route_localnet must not open the host's loopback services to containers.
 test_the_hosts_loopback_cannot_be_reached() {
   start_daemon server busybox httpd -f -p 127.0.0.1:8099 -h "$TMP"
