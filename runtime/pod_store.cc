@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "runtime/find_by_name.h"
 #include "runtime/ports_json.h"
 
 namespace runtime {
@@ -115,15 +116,7 @@ std::vector<Pod> PodStore::list() const {
 }
 
 Pod PodStore::find(const std::string& text) const {
-  if (!is_valid_id(text)) throw base::Error("pod", text, "not a pod's name or id");
-  std::vector<Pod> fits;
-  for (Pod& pod : list()) {
-    if (pod.id == text || pod.name == text) return std::move(pod);
-    if (pod.id.starts_with(text)) fits.push_back(std::move(pod));
-  }
-  if (fits.empty()) throw base::Error("pod", text, "there is none");
-  if (fits.size() > 1) throw base::Error("pod", text, "several ids begin so");
-  return std::move(fits.front());
+  return find_by_name("pod", text, list());
 }
 
 // Never made here: one who comes after the pod's removal must not leave the file of a lock.

@@ -41,15 +41,20 @@ const char* type_of(const Volume& volume) {
   return volume.name.empty() ? "bind" : "volume";
 }
 
+Json shown_volume(const Volume& volume) {
+  return {{"type", type_of(volume)},
+          {"source", volume.name.empty() ? volume.source : volume.name},
+          {"destination", volume.destination},
+          {"readOnly", volume.read_only},
+          {"anonymous", volume.anonymous}};
+}
+
 Json mounts_to_json(const RunRequest& request) {
   Json list = Json::array();
   for (const Volume& volume : request.volumes) {
-    list.push_back({{"type", type_of(volume)},
-                    {"source", volume.name.empty() ? volume.source : volume.name},
-                    {"destination", volume.destination},
-                    {"readOnly", volume.read_only},
-                    {"fill", volume.fill},
-                    {"anonymous", volume.anonymous}});
+    Json mount = shown_volume(volume);
+    mount["fill"] = volume.fill;
+    list.push_back(std::move(mount));
   }
   for (const TemporaryMount& mount : request.temporary_mounts) {
     Json parameters = Json::object();
@@ -295,13 +300,7 @@ std::string host_name_of(const RunRequest& request, const std::string& id) {
 
 Json shown_mounts(const RunRequest& request) {
   Json list = Json::array();
-  for (const Volume& volume : request.volumes) {
-    list.push_back({{"type", type_of(volume)},
-                    {"source", volume.name.empty() ? volume.source : volume.name},
-                    {"destination", volume.destination},
-                    {"readOnly", volume.read_only},
-                    {"anonymous", volume.anonymous}});
-  }
+  for (const Volume& volume : request.volumes) list.push_back(shown_volume(volume));
   for (const TemporaryMount& mount : request.temporary_mounts) {
     list.push_back({{"type", "tmpfs"},
                     {"source", ""},

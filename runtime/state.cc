@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/find_by_name.h"
 #include "runtime/launch.h"
 
 namespace runtime {
@@ -102,15 +103,7 @@ std::vector<ContainerState> StateStore::list() const {
 }
 
 ContainerState StateStore::find(const std::string& text) const {
-  if (!is_valid_id(text)) throw base::Error("container", text, "not a container's name or id");
-  std::vector<ContainerState> fits;
-  for (ContainerState& state : list()) {
-    if (state.id == text || state.name == text) return std::move(state);
-    if (state.id.starts_with(text)) fits.push_back(std::move(state));
-  }
-  if (fits.empty()) throw base::Error("container", text, "there is none");
-  if (fits.size() > 1) throw base::Error("container", text, "several ids begin so");
-  return std::move(fits.front());
+  return find_by_name("container", text, list());
 }
 
 void StateStore::remove(const std::string& id) {
