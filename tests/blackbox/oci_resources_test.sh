@@ -92,15 +92,15 @@ test_update_says_what_cannot_be() {
 test_events_end_with_the_container() {
   bundle 'read line'
   mkfifo "$TMP/input"
-  sleep 60 >"$TMP/input" &
-  local holder=$!
-  oci run -d -b "$TMP/bundle" "$C" <"$TMP/input" >"$TMP/out" 2>&1
+  # As long as this shell alone has the other end the container waits for its line.
+  exec 8<>"$TMP/input"
+  oci run -d -b "$TMP/bundle" "$C" <"$TMP/input" >"$TMP/out" 2>&1 8>&-
   expect_eq "$(oci events --stats "$C" | jq -r '.type + " " + .id')" "stats $C"
   expect_eq "$(oci events --stats "$C" | jq -r '.data.cpu.usage.total > 0')" true
-  oci events --interval 50ms "$C" >"$TMP/events" &
+  oci events --interval 50ms "$C" >"$TMP/events" 8>&- &
   local events=$!
   wait_until 5 eval '[[ $(wc -l <"$TMP/events") -ge 2 ]]'
-  kill "$holder"
+  exec 8>&-
   wait "$events"
   oci delete -f "$C"
 }
