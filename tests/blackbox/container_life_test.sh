@@ -130,7 +130,7 @@ test_stop_signal_and_timeout_are_the_containers_own() {
   container stop own >/dev/null
   expect_eq "$(field own .exitCode)" 6
   container rm own
-  expect_match "$(expect_fail 1 container run --stop-signal NO "$IMAGE" 2>&1 || true)" ''
+  expect_match "$(expect_fail 125 container run --stop-signal NO "$IMAGE" 2>&1)" 'signal NO: expected a name as TERM'
 }
 
 test_options_of_the_process() {

@@ -79,7 +79,7 @@ test_ps_names_the_processes() {
 test_update_says_what_cannot_be() {
   bundle 'sleep 60'
   running
-  expect_match "$(expect_fail 1 oci update --memory lots "$C" 2>&1)" "memory 'lots'"
+  expect_match "$(expect_fail 2 oci update --memory lots "$C" 2>&1)" "memory 'lots'"
   expect_match "$(expect_fail 1 oci update --cpuset-cpus ../x "$C" 2>&1)" 'cpu.cpus: expected a list'
   echo '{"memory": {"hug": 1}}' | expect_fail 1 oci update -r - "$C" 2>"$TMP/error"
   expect_match "$(cat "$TMP/error")" 'memory.hug: not supported'

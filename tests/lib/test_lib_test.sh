@@ -43,11 +43,17 @@ test_pipeline() { false | cat; }
 test_unset() { echo $nothing_here; }
 test_expectation_in_substitution() { x=$(expect_eq 1 2 number 2>&1); }
 test_exit_code() { expect_fail 2 true; }
-test_match() { expect_match abc "^b"; }'
-  expect_eq "$(tail -n 1 <<<"$OUT")" "0 passed, 7 failed, 0 skipped"
+test_match() { expect_match abc "^b"; }
+test_exit_code_among_words() { expect_match "$(expect_fail 2 echo text)" text; }'
+  expect_eq "$(tail -n 1 <<<"$OUT")" "0 passed, 8 failed, 0 skipped"
   [[ $OUT != *"not reached"* ]] || fail "went on after a failed command"
   expect_match "$OUT" "sample_test.sh:7: number: got '1', want '2'"
   expect_match "$OUT" "sample_test.sh:8: exit code 0, want 2, of: true"
+}
+
+test_what_comes_right_while_waiting_passes() {
+  run_file <<<'test_one() { tries() { expect_eq "$(cat "$TMP/x" 2>/dev/null)" 1; }; { sleep 0.3 && echo 1 >"$TMP/x"; } & wait_until 10 tries; }'
+  expect_eq "$STATUS" 0 status
 }
 
 test_run_tests_in_a_condition_is_refused() {
