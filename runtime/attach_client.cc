@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <deque>
+#include <utility>
 
 #include "base/error.h"
 #include "runtime/attach_wire.h"
@@ -40,7 +41,8 @@ class Client {
                                     {.fd = signals_.get(), .events = POLLIN, .revents = 0},
                                     {.fd = -1, .events = POLLIN, .revents = 0}}};
     if (!packets_.empty()) waits[0].events |= POLLOUT;
-    if (request_.input && !on_its_way_) waits[2].fd = STDIN_FILENO;
+    // What is typed is read in any case: the detach keys may be in it.
+    if (request_.input && (typed_ || !on_its_way_)) waits[2].fd = STDIN_FILENO;
     if (poll(waits.data(), waits.size(), -1) < 0) {
       if (errno == EINTR) return;
       base::throw_errno("wait for the container");
@@ -52,7 +54,8 @@ class Client {
   }
 
   void send(const AttachMessage& message) {
-    if (packets_.size() < kMostWaiting) packets_.push_back(attach_packet(message));
+    bool is_input = message.kind == Kind::kInput || message.kind == Kind::kEnd;  // one of each at a time
+    if (is_input || packets_.size() < kMostWaiting) packets_.push_back(attach_packet(message));
   }
 
   void flush() {
@@ -113,8 +116,19 @@ class Client {
 
   void send_input(std::string_view text) {
     if (text.empty()) return;
+    if (on_its_way_) {
+      // Typed ahead of a program that does not read: as much as fits, as a terminal has it.
+      typed_ahead_.append(text.substr(0, kAttachData - typed_ahead_.size()));
+      return;
+    }
     send({.kind = Kind::kInput, .data = text});
     on_its_way_ = true;
+  }
+
+  void send_end() {
+    if (!ending_ || on_its_way_) return;
+    send({.kind = Kind::kEnd});
+    ending_ = false;
   }
 
   // A raw terminal has no end but that it was hung up, which is ours and not the container's.
@@ -125,7 +139,8 @@ class Client {
       return;
     }
     send_input(request_.keys.rest());
-    send({.kind = Kind::kEnd});
+    ending_ = true;
+    send_end();
   }
 
   void hear() {
@@ -145,7 +160,8 @@ class Client {
         return show(STDERR_FILENO, message->data);
       case Kind::kTaken:
         on_its_way_ = false;
-        return;
+        send_input(std::exchange(typed_ahead_, {}));
+        return send_end();
       case Kind::kExit:
         end_ = {.kind = AttachEnd::Kind::kExited, .code = message->number};
         return;
@@ -169,8 +185,10 @@ class Client {
   AttachRequest& request_;
   base::Fd signals_;
   std::optional<RawTerminal> raw_;
-  bool typed_ = false;  // our input is a terminal
-  bool on_its_way_ = false;
+  bool typed_ = false;       // our input is a terminal
+  bool on_its_way_ = false;  // a message of input that has not been taken
+  std::string typed_ahead_;  // for the next one
+  bool ending_ = false;      // after that
   std::deque<std::string> packets_;
   std::optional<AttachEnd> end_;
 };

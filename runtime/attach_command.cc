@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <thread>
@@ -28,6 +29,7 @@ namespace {
 
 constexpr int kRuntimeError = 125;
 constexpr int kSettleMilliseconds = 15000;  // until the end of what has ended is written down
+constexpr std::chrono::milliseconds kDeathTime{500};
 
 // Of one that is not there any more (--rm).
 std::optional<int> recorded_exit_code(const StateStore& store, const std::string& id) {
@@ -49,18 +51,31 @@ std::optional<ContainerState> settled_state(const Machine& machine, const StateS
   return store.load(id);
 }
 
-int after_lost(const Machine& machine, const StateStore& store, const ContainerState& state) {
-  if (store.is_attended(state.id)) {
+// A keeper that has gone takes its container along (PR_SET_PDEATHSIG), a moment later.
+bool goes_on(const StateStore& store, const ContainerState& state) {
+  auto deadline = std::chrono::steady_clock::now() + kDeathTime;
+  do {
     std::optional<ContainerState> now = store.load(state.id);
-    if (now && now->start_time == state.start_time) {
-      throw base::Error("attach", state.name,
-                        "it was cut off, since it did not take the output; the container goes on");
-    }
+    if (!now || now->start_time != state.start_time || !process_is_alive(*now)) return false;
+    poll(nullptr, 0, 10);
+  } while (std::chrono::steady_clock::now() < deadline);
+  return store.is_attended(state.id);
+}
+
+int after_lost(const Machine& machine, const StateStore& store, const ContainerState& state) {
+  if (goes_on(store, state)) {
+    throw base::Error("attach", state.name, "it was cut off, since it did not take the output; the container goes on");
   }
   std::optional<ContainerState> now = settled_state(machine, store, state.id);
   std::string why = now && !now->error.empty() ? now->error : "its keeper has gone";
   throw StartError(now ? now->exit_code : recorded_exit_code(store, state.id).value_or(kRuntimeError),
                    "attach " + state.name + ": " + why);
+}
+
+// To an init an interrupt means something else: what ends a program powers a machine off, as with `run` in front.
+int passed_as(const ContainerState& state, int number) {
+  bool ends = number == SIGTERM || number == SIGINT || number == SIGQUIT;
+  return state.machine && ends ? signal_by_name(state.stop_signal) : number;
 }
 
 // Signals that come to us while this lives go to the container.
@@ -73,7 +88,7 @@ class PassedSignals {
           while (waits[1].revents == 0) {
             if (poll(waits.data(), waits.size(), -1) < 0) continue;
             while (std::optional<int> number = next_signal(signals_)) {
-              if (*number != SIGWINCH) signal_process(state.pid, state.start_time, *number);
+              if (*number != SIGWINCH) signal_process(state.pid, state.start_time, passed_as(state, *number));
             }
           }
         }) {}
@@ -98,7 +113,9 @@ int follow(const Machine& machine, const ContainerState& state, bool pass_signal
   }
   show_log(store, state, {.tail = 0, .follow = true}, false, [&] {
     std::optional<ContainerState> now = store.load(state.id);
-    return !now || now->status != Status::kRunning || now->start_time != state.start_time || !process_is_alive(*now);
+    if (!now || now->status != Status::kRunning || now->start_time != state.start_time) return true;
+    // A keeper still has to write what its pipes hold when the process has ended.
+    return now->keeper == Keeper::kProcess ? !store.is_attended(state.id) : !process_is_alive(*now);
   });
   std::optional<ContainerState> now = store.load(state.id);
   // Its policy may have started it again already; what is written down is the end that we have seen.

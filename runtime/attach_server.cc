@@ -134,10 +134,6 @@ void AttachServer::end(int exit_code) {
   flush_and_leave({.kind = Kind::kExit, .number = static_cast<std::uint8_t>(exit_code)});
 }
 
-void AttachServer::refuse(int exit_code, const std::string& text) {
-  flush_and_leave({.kind = Kind::kRefused, .data = text, .number = static_cast<std::uint8_t>(exit_code)});
-}
-
 void AttachServer::flush_and_leave(const AttachMessage& last) {
   listener_.reset();
   for (Client& client : clients_) send(client, attach_packet(last));
@@ -175,8 +171,9 @@ void AttachServer::accept_clients() {
 
 void AttachServer::send(Client& client, std::string packet) {
   if (!client.connection) return;
-  if (client.packets.empty()) client.moved = Clock::now();
+  bool waited = client.behind >= kAttachBacklog;
   client.behind += packet.size();
+  if (!waited && client.behind >= kAttachBacklog) client.moved = Clock::now();
   client.packets.push_back(std::move(packet));
   flush(client);
 }

@@ -50,15 +50,13 @@ class AttachServer {
 
   // Tells everybody the exit code, after what is still to be written, and lets them go.
   void end(int exit_code);
-  // The same to those who wait for a start that has failed.
-  void refuse(int exit_code, const std::string& text);
 
  private:
   struct Client {
     base::Fd connection;
     std::deque<std::string> packets = {};  // not taken yet
     std::size_t behind = 0;                // bytes in them
-    Clock::time_point moved = {};          // when one was taken, or could have been
+    Clock::time_point moved = {};          // when one was taken, or since when the output waits for it
     bool untold = false;                   // its input has not been taken yet
   };
 

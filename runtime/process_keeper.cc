@@ -85,7 +85,12 @@ End run_once(const Machine& machine, const std::string& id, const Attachment& at
   OutputPipes pipes = make_output_pipes(state.first_id);
   hold_signals();
   std::optional<AttachServer> clients;
-  if (attachment.served) clients.emplace(store.path_of(id, kAttachSocket));
+  std::string socket = store.path_of(id, kAttachSocket);
+  if (attachment.served) {
+    clients.emplace(socket);
+  } else {
+    base::remove_file(socket);  // that of a keeper that was killed
+  }
   if (clients && attachment.client != nullptr && *attachment.client) clients->add(std::move(*attachment.client));
   InitFiles files{.standard_input = input_for(state, attachment, clients),
                   .standard_output = std::move(pipes.output_write),

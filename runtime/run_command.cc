@@ -25,7 +25,7 @@ namespace runtime {
 namespace {
 
 constexpr int kRuntimeError = 125;
-constexpr std::chrono::seconds kLockWait{2};
+constexpr std::chrono::seconds kLockWait{5};  // a keeper says its last words within 2 s
 
 // A terminal and an open input want somebody who holds their other end, which systemd does not.
 Keeper keeper_in_background(const RunRequest& request) {
