@@ -144,8 +144,13 @@ void start_all(const Machine& machine, const Members& members,
 // The youngest first: it may need the older ones.
 void stop_all(const base::Invocation& invocation, const Machine& machine, const Members& members,
               const std::function<void(const std::function<void()>&)>& attempt) {
-  for (const ContainerState& state : members | std::views::reverse) {
-    attempt([&] { stop_container(machine, state, stop_seconds(invocation, state)); });
+  StateStore store(machine.state);
+  for (const ContainerState& member : members | std::views::reverse) {
+    attempt([&] {
+      // It may have ended, and have been started again, while the ones before took their time.
+      std::optional<ContainerState> state = store.load(member.id);
+      if (state) stop_container(machine, *state, stop_seconds(invocation, *state));
+    });
   }
 }
 
@@ -170,11 +175,13 @@ int restart(const base::Invocation& invocation) {
 
 int kill_command(const base::Invocation& invocation) {
   int signal = signal_by_name(invocation.get("signal"));
-  return for_pods(invocation, [&](const Machine& machine, const Pod&, const Members& members, const auto&) {
+  return for_pods(invocation, [&](const Machine& machine, const Pod&, const Members& members, const auto& attempt) {
     for (const ContainerState& state : members) {
       if (state.status != Status::kRunning) continue;
-      signal_process(state.pid, state.start_time, signal);
-      record_event(StateStore(machine.state), state, "kill", {{"signal", signal}});
+      attempt([&] {
+        signal_process(state.pid, state.start_time, signal);
+        record_event(StateStore(machine.state), state, "kill", {{"signal", signal}});
+      });
     }
   });
 }

@@ -8,8 +8,11 @@
 
 #include "runtime/pod_member.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -20,6 +23,10 @@
 
 namespace runtime {
 namespace {
+
+// Somebody's start may hold a pod's lock for as long as it fills volumes. Who ends, and any command that settles an
+// end, leaves the ports to settle_pods() then.
+constexpr std::chrono::seconds kReleaseWait{2};
 
 bool is_same(const PublishedPort& one, const PublishedPort& other) {
   return one.protocol == other.protocol && one.host_port == other.host_port;
@@ -226,8 +233,13 @@ void StartingMember::connect(const NetworkInterface& interface, int pid) {
 
 void release_pod(StateStore& store, const std::string& id, const std::string& ended) {
   if (id.empty()) return;
-  std::optional<PodLock> lock = PodStore(store).lock(id);
-  if (lock) release_locked(store, id, ended);
+  PodStore pods(store);
+  auto deadline = std::chrono::steady_clock::now() + kReleaseWait;
+  while (pods.load(id)) {
+    if (std::optional<PodLock> lock = pods.try_lock(id)) return release_locked(store, id, ended);
+    if (std::chrono::steady_clock::now() > deadline) return;
+    poll(nullptr, 0, 5);
+  }
 }
 
 std::size_t pod_claims(const StateStore& store, const std::string& id) {

@@ -92,8 +92,12 @@ void PodStore::save(const Pod& pod) {
 }
 
 std::vector<std::string> PodStore::ids() const {
-  if (!base::exists(directory())) return {};
-  std::vector<std::string> result = base::list_directory(directory());
+  std::vector<std::string> result;
+  try {
+    result = base::list_directory(directory());
+  } catch (const base::Error& error) {
+    if (error.error_number() != ENOENT) throw;  // the last pod has gone with it
+  }
   std::erase_if(result, [](const std::string& name) { return !is_valid_id(name); });
   return result;
 }

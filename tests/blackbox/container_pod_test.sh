@@ -5,7 +5,10 @@
 pod() { container pod "$@"; }
 member() { container run -d --pod "$@" >/dev/null; }
 namespace_of() { readlink "/proc/$(container inspect "$1" | jq '.[0].pid')/ns/$2"; }
-shares() { [[ $(namespace_of "$2" "$1") == "$(namespace_of "$3" "$1")" ]]; }
+shares() {
+  local one
+  one=$(namespace_of "$2" "$1") && [[ $one && $one == "$(namespace_of "$3" "$1")" ]]
+}
 is_running() { [[ $(container inspect "$1" | jq -r '.[0].status') == running ]]; }
 served() { [[ $(busybox wget -qO- -T 2 "http://127.0.0.1:$1/") == "$2" ]]; }
 # Says WORD on PORT, until it is stopped.
@@ -32,7 +35,7 @@ test_what_a_pod_shares_and_what_not() {
   expect_eq "$(container ps -q -f pod=web | wc -l)" 2
   expect_eq "$(pod ps --json | jq -c '.[0]|[.status,(.containers|map(.name+" "+.status))]')" '["running",["app running","side running"]]'
   expect_match "$(pod ls)" "$id +web +running .* 2 +172.* 8080->80/tcp"
-  expect_match "$(expect_fail 1 container pod rm web 2>&1)" 'remove pod web: app is running'
+  expect_match "$(expect_fail 125 container pod rm web 2>&1)" 'remove pod web: app is running'
   expect_eq "$(pod rm -f web)" web
   check_no_leaks
 }
