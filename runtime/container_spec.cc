@@ -103,9 +103,9 @@ std::vector<Mount> make_mounts(const RunRequest& request, bool own_network) {
   return mounts;
 }
 
-// What is below another one comes after it, in whatever order they were asked for: else it would be hidden.
-std::vector<Mount> mounts_asked_for(const RunRequest& request) {
-  std::vector<Mount> mounts;
+// What is below another one comes after it, whoever asked for it and in whatever order: else it would be hidden. Of two
+// at one place what was asked for counts, and not `mounts`, which every container has.
+std::vector<Mount> with_mounts_asked_for(std::vector<Mount> mounts, const RunRequest& request) {
   for (const TemporaryMount& mount : request.temporary_mounts) {
     mounts.push_back({.destination = mount.destination,
                       .type = "tmpfs",
@@ -151,9 +151,8 @@ ContainerSpec make_spec(const SavedRequest& saved, const ContainerState& state, 
     spec.uid_map = spec.gid_map = {{.inside = 0, .outside = state.first_id, .count = kIdsPerContainer}};
   }
   spec.mounts = make_mounts(request, spec.namespaces.network);
-  spec.mounts.insert(spec.mounts.end(), provided.begin(), provided.end());
-  std::vector<Mount> asked = mounts_asked_for(request);
-  spec.mounts.insert(spec.mounts.end(), asked.begin(), asked.end());
+  std::vector<Mount> further = with_mounts_asked_for(provided, request);
+  spec.mounts.insert(spec.mounts.end(), further.begin(), further.end());
   if (request.protect_system_paths) {
     spec.masked_paths = default_masked_paths();
     spec.read_only_paths = default_read_only_paths();
