@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "runtime/container_uses.h"
 #include "runtime/id_range.h"
@@ -117,10 +118,15 @@ void remove_orphans(const Machine& machine) {
   base::Fd held = store.lock_all();
   store.remove_unfinished();
   for (const std::string& id : all_data(machine)) {
-    if (id.starts_with(kRemovedPrefix)) finish_removal(machine, id);
-    if (!is_valid_id(id) || base::exists(store.path_of(id))) continue;
-    std::optional<std::string> owner = base::read_file_if_exists(data_path(machine, id) + "/" + kOwnerFile);
-    if (owner == machine.state) remove_data(machine, id);
+    try {
+      if (id.starts_with(kRemovedPrefix)) finish_removal(machine, id);
+      if (!is_valid_id(id) || base::exists(store.path_of(id))) continue;
+      std::optional<std::string> owner = base::read_file_if_exists(data_path(machine, id) + "/" + kOwnerFile);
+      if (owner == machine.state) remove_data(machine, id);
+    } catch (const base::Error& error) {
+      // What cannot be removed (something of the machine's is mounted in it) keeps no command from its work.
+      base::log_warning("what is left of container {}: {}", id, error.what());
+    }
   }
 }
 

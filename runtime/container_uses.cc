@@ -13,6 +13,15 @@ namespace {
 
 constexpr const char* kFile = "uses.json";
 
+// Nothing when the container has none.
+std::optional<base::Json> read_uses(const std::string& path) {
+  std::optional<std::string> text = base::read_file_if_exists(path);
+  if (!text) return std::nullopt;
+  base::Json uses = base::parse_json(*text, path);
+  if (!uses.is_object()) throw base::Error("read", path, "no object");
+  return uses;
+}
+
 std::vector<std::string> names_in(const base::Json& uses, const char* kind, const std::string& path) {
   std::vector<std::string> names;
   for (const base::Json& name : uses.value(kind, base::Json::array())) {
@@ -28,11 +37,10 @@ Uses uses_of(const Machine& machine, const char* kind) {
   for (const std::string& id : all_data(machine)) {
     if (!is_valid_id(id)) continue;  // being removed
     std::string path = data_path(machine, id) + "/" + kFile;
-    std::optional<std::string> text = base::read_file_if_exists(path);
-    if (!text) continue;
-    base::Json json = base::parse_json(*text, path);
+    std::optional<base::Json> json = read_uses(path);
+    if (!json) continue;
     std::optional<ContainerState> state = store.load(id);
-    for (const std::string& name : names_in(json, kind, path)) uses[name].push_back(state ? state->name : id);
+    for (const std::string& name : names_in(*json, kind, path)) uses[name].push_back(state ? state->name : id);
   }
   return uses;
 }
@@ -69,26 +77,23 @@ void claim_uses(const Machine& machine, const std::string& id, const RunRequest&
 
 void let_volumes_go(const Machine& machine, const std::string& id) {
   std::string path = data_path(machine, id) + "/" + kFile;
-  std::optional<std::string> text = base::read_file_if_exists(path);
-  if (!text) return;
-  base::Json uses = base::parse_json(*text, path);
-  if (!uses.is_object()) throw base::Error("read", path, "no object");
-  uses["removeVolumes"] = true;
-  base::write_file_atomic(path, base::to_text(uses) + "\n", 0600);
+  std::optional<base::Json> uses = read_uses(path);
+  if (!uses) return;
+  (*uses)["removeVolumes"] = true;
+  base::write_file_atomic(path, base::to_text(*uses) + "\n", 0600);
 }
 
 void remove_volumes_of(const Machine& machine, const std::string& directory) {
   std::string path = directory + "/" + kFile;
-  std::optional<std::string> text = base::read_file_if_exists(path);
-  if (!text) return;
-  base::Json json = base::parse_json(*text, path);
-  std::vector<std::string> names = names_in(json, "anonymous", path);
-  if (names.empty() || !base::json_bool(json, "removeVolumes")) return;
+  std::optional<base::Json> uses = read_uses(path);
+  if (!uses) return;
+  std::vector<std::string> names = names_in(*uses, "anonymous", path);
+  if (names.empty() || !base::json_bool(*uses, "removeVolumes")) return;
   VolumeStore store(machine.root);
   base::Fd held = store.lock();
-  Uses uses = volume_uses(machine);
+  Uses in_use = volume_uses(machine);
   for (const std::string& name : names) {
-    if (!uses.contains(name) && store.find(name)) store.remove(name);
+    if (!in_use.contains(name) && store.find(name)) store.remove(name);
   }
 }
 
