@@ -10,7 +10,7 @@ namespace runtime {
 inline constexpr std::uint64_t kMostCopied = 20000000;                        // entries of one copy
 inline constexpr std::uint64_t kDefaultMostBytes = std::uint64_t{256} << 30;  // of their contents; --max-size
 
-// "more than 256 GiB together: give --max-size".
+// "the files have more than 256 GiB together (--max-size)".
 [[noreturn]] void throw_too_large(const std::string& what, std::uint64_t max_bytes);
 
 struct CopyOperand {

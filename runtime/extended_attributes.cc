@@ -23,6 +23,13 @@ void require_within_bounds(std::size_t count, std::size_t bytes, std::string_vie
                     std::format("more than {} extended attributes, or one over {} bytes", kMaxXattrs, kMaxXattrBytes));
 }
 
+// What this file system does not have, or has less room for. (ext4 says ENOSPC for what does not fit into its block; a
+// disk that is full says it again at the next write.)
+bool is_refusal(int error) {
+  return error == EOPNOTSUPP || error == EPERM || error == ENOSPC || error == E2BIG || error == ERANGE ||
+         error == EINVAL;
+}
+
 }  // namespace
 
 ExtendedAttributes read_attributes(const base::Fd& node, const std::string& what) {
@@ -71,7 +78,7 @@ std::vector<std::string> write_attributes(const base::Fd& node, const ExtendedAt
   for (const auto& [name, value] : attributes) {
     if (name == kCapability && !with_capabilities) continue;
     if (setxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) == 0) continue;
-    if (errno != EOPNOTSUPP && errno != EPERM) base::throw_errno("set " + name + " of", what);
+    if (!is_refusal(errno)) base::throw_errno("set " + name + " of", what);
     refused.push_back(name);
   }
   return refused;

@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <format>
 #include <map>
 #include <utility>
 
@@ -29,6 +30,7 @@ namespace {
 
 constexpr std::size_t kMostNames = 1000000;  // in one directory
 constexpr std::size_t kBuffer = 128 * 1024;  // bytes
+constexpr std::size_t kLinkedNode = 96;      // bytes of a map's node beside its text, at least
 
 class Packer {
  public:
@@ -50,7 +52,7 @@ class Packer {
   void pack(const base::Fd& node, const std::string& name, int depth) {
     struct stat status = {};
     base::check(fstat(node.get(), &status), "stat", name);
-    if (++entries_ > kMostCopied) throw base::Error("copy", name, "more than 20000000 entries");
+    if (++entries_ > kMostCopied) throw base::Error("copy", name, std::format("more than {} entries", kMostCopied));
     switch (status.st_mode & S_IFMT) {
       case S_IFREG:
         return pack_file(node, name, status);
@@ -96,7 +98,10 @@ class Packer {
     if (status.st_nlink < 2) return false;
     auto found = linked_.find({status.st_dev, status.st_ino});
     if (found == linked_.end()) {
-      if (linked_.size() < kMostLinked) linked_.emplace(std::pair(status.st_dev, status.st_ino), name);
+      if (linked_bytes_ < kMostLinkedBytes) {
+        linked_.emplace(std::pair(status.st_dev, status.st_ino), name);
+        linked_bytes_ += name.size() + kLinkedNode;
+      }
       return false;
     }
     begin(name, status);
@@ -159,6 +164,7 @@ class Packer {
   archive_entry* entry_;
   std::uint64_t bytes_ = 0, entries_ = 0;
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // files with several names, the first of them
+  std::size_t linked_bytes_ = 0;
   bool complete_ = true;
 };
 

@@ -17,11 +17,11 @@ struct PackOptions {
 // in nanoseconds, extended attributes) whose first entry is `name`. Opens nothing but regular files and directories.
 // Sockets, which no tar can hold, are left out with a line on standard error; then it returns false. At most kPackDepth
 // directories deep and kMostCopied entries. A name of a file that has been packed under another one is a link to that;
-// beyond kMostLinked files with several names, they are files of their own. Throws base::Error.
+// once the names to remember have more than kMostLinkedBytes, such files are files of their own. Throws base::Error.
 bool pack_tree(const base::Fd& root, const std::string& path, const std::string& name, const base::Fd& output,
                const PackOptions& options);
 
 inline constexpr int kPackDepth = 400;  // each open directory is a descriptor
-inline constexpr std::size_t kMostLinked = 1000000;
+inline constexpr std::size_t kMostLinkedBytes = std::size_t{64} << 20;
 
 }  // namespace runtime

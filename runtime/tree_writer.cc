@@ -69,6 +69,23 @@ const base::Fd& TreeWriter::parent_of(const Path& path) {
   return parent_;
 }
 
+// Blocks of zeros become holes.
+void TreeWriter::write(const base::Fd& file, std::string_view data, off_t& end, const std::string& what) {
+  if (data.size() > left_) throw_too_large(what, max_bytes_);
+  left_ -= data.size();
+  if (data.find_first_not_of('\0') == std::string_view::npos) {
+    end += static_cast<off_t>(data.size());
+    return;
+  }
+  while (!data.empty()) {
+    ssize_t written = pwrite(file.get(), data.data(), data.size(), end);
+    if (written < 0 && errno == EINTR) continue;
+    base::check(written, "write", what);
+    data.remove_prefix(static_cast<std::size_t>(written));
+    end += written;
+  }
+}
+
 void TreeWriter::write_data(archive* reader, const base::Fd& file, const std::string& what) {
   std::vector<char> buffer(kBuffer);
   off_t end = 0;
@@ -79,20 +96,7 @@ void TreeWriter::write_data(archive* reader, const base::Fd& file, const std::st
       throw base::Error("read the tar", what, text == nullptr ? "it is damaged" : text);
     }
     if (length == 0) break;
-    if (static_cast<std::uint64_t>(length) > left_) throw_too_large(what, max_bytes_);
-    left_ -= static_cast<std::uint64_t>(length);
-    std::string_view data(buffer.data(), static_cast<std::size_t>(length));
-    if (data.find_first_not_of('\0') == std::string_view::npos) {
-      end += length;
-      continue;
-    }
-    while (!data.empty()) {
-      ssize_t written = pwrite(file.get(), data.data(), data.size(), end);
-      if (written < 0 && errno == EINTR) continue;
-      base::check(written, "write", what);
-      data.remove_prefix(static_cast<std::size_t>(written));
-      end += written;
-    }
+    write(file, {buffer.data(), static_cast<std::size_t>(length)}, end, what);
   }
   base::check(ftruncate(file.get(), end), "write", what);  // it may end in a hole
 }
@@ -184,8 +188,35 @@ void TreeWriter::make_hard_link(const Path& path, const Path& target) {
   if (!from) throw base::Error("make link", what, "what it links to is not there");
   const base::Fd& parent = parent_of(path);
   Temporary temporary(parent);
-  base::check(linkat(from.get(), target.back().c_str(), parent.get(), temporary.name().c_str(), 0), "make link", what);
+  if (linkat(from.get(), target.back().c_str(), parent.get(), temporary.name().c_str(), 0) < 0) {
+    if (errno != EXDEV && errno != EPERM && errno != EMLINK && errno != EOPNOTSUPP)
+      base::throw_errno("make link", what);
+    copy_file(from, target, temporary.name(), what);
+  }
   put(parent, temporary.name(), path);
+}
+
+// What was just written at `target`; somebody may have put something else there meanwhile.
+void TreeWriter::copy_file(const base::Fd& directory, const Path& target, const std::string& temporary,
+                           const std::string& what) {
+  base::Fd source = base::open_at(directory, target.back(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  struct stat status = {};
+  base::check(fstat(source.get(), &status), "stat", what);
+  if (!S_ISREG(status.st_mode)) throw base::Error("copy to", what, "what it links to is no regular file");
+  base::Fd file = base::open_at(parent_, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  std::vector<char> buffer(kBuffer);
+  off_t end = 0;
+  for (;;) {
+    ssize_t length = read(source.get(), buffer.data(), buffer.size());
+    if (length < 0 && errno == EINTR) continue;
+    if (base::check(length, "read", what) == 0) break;
+    write(file, {buffer.data(), static_cast<std::size_t>(length)}, end, what);
+  }
+  base::check(ftruncate(file.get(), end), "write", what);
+  set_attributes(
+      file, {.mode = status.st_mode & 07777, .uid = status.st_uid, .gid = status.st_gid, .modified = status.st_mtim},
+      what);
+  set_extended(file, read_attributes(source, what), what);
 }
 
 void TreeWriter::make_fifo(const Path& path, const FileAttributes& attributes) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -40,6 +41,7 @@ class TreeWriter {
   void make_file(const Path& path, const FileAttributes& attributes, const base::Fd& in_place, archive* reader);
   void make_directory(const Path& path, const FileAttributes& attributes);
   void make_symlink(const Path& path, const std::string& target, const FileAttributes& attributes);
+  // A copy, where the two are on file systems that cannot link them.
   void make_hard_link(const Path& path, const Path& target);
   void make_fifo(const Path& path, const FileAttributes& attributes);
 
@@ -54,6 +56,8 @@ class TreeWriter {
   void set_attributes(const base::Fd& node, const FileAttributes& attributes, const std::string& what) const;
   void set_extended(const base::Fd& node, const ExtendedAttributes& attributes, const std::string& what);
   void write_data(archive* reader, const base::Fd& file, const std::string& what);
+  void write(const base::Fd& file, std::string_view data, off_t& end, const std::string& what);
+  void copy_file(const base::Fd& directory, const Path& target, const std::string& temporary, const std::string& what);
   void write_in_place(const base::Fd& node, archive* reader, const std::string& what);
 
   struct Made {

@@ -91,6 +91,11 @@ test_attributes_links_and_nanoseconds_are_kept() {
   expect_eq "$(attribute back/third user.colour) $(attribute back/sub user.of.dir)" "red yes"
   expect_eq "$(stat -c %y back/a back/sub | sort -u)" '2001-02-03 04:05:06.123456789 +0000'
   expect_eq "$(cat back/$'odd-\xff-\xc3\xbc')" odd "a name that is no text"
+  # Where two names come to lie on two file systems they are two files.
+  container run -d --name split --tmpfs /opt/tree/sub "$IMAGE" sleep 1000 >/dev/null
+  container cp tree split:/opt
+  expect_eq "$(container exec split sh -c 'stat -c %h /opt/tree/a /opt/tree/sub/also-a; cmp /opt/tree/a /opt/tree/sub/also-a && echo same')" $'2\n1\nsame'
+  container rm -f split >/dev/null
   # Capabilities are rights, as setuid bits are: with -a only.
   expect_eq "$(getcap back/tool)" ""
   container cp -a tree app:/opt/kept
