@@ -1,6 +1,7 @@
 #pragma once
 // Landlock (landlock(7)): a thread gives rights to files away, for good and for all that it makes. For code that reads
-// what others have made: whoever takes it over by a flaw in it gets no further than it was meant to.
+// what others have made: a name that it is deceived with leads nowhere but where it was meant to go. A thread shares
+// its memory with others that are not bound, so against code that was taken over only a process of its own helps.
 
 #include <span>
 
@@ -19,11 +20,12 @@ struct LandlockRule {
   LandlockRight right;
 };
 
-// From here on the calling thread opens, makes and removes nothing but what the rules name, and makes no TCP
-// connection. Descriptors that are open stay usable. Other threads are as before; those and the processes that this one
-// makes afterwards are bound like it. False, and nothing has changed, on a kernel without Landlock, or with one that
-// would forbid links between directories (before 5.19). Sets no_new_privs where the caller has no CAP_SYS_ADMIN in its
-// user namespace. Throws Error.
+// From here on the calling thread opens, makes and removes nothing but what the rules name, and from Linux 6.7 on makes
+// no TCP connection (UDP and UNIX sockets, modes, owners and extended attributes are no matter of Landlock's).
+// Descriptors that are open stay usable. Other threads are as before; those and the processes that this one makes
+// afterwards are bound like it. False, and nothing has changed, on a kernel without Landlock, or with one that would
+// forbid links between directories (before 5.19). Sets no_new_privs where the caller has no CAP_SYS_ADMIN in its user
+// namespace. Throws Error.
 bool restrict_files(std::span<const LandlockRule> rules);
 
 }  // namespace base

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <filesystem>
 #include <span>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -44,9 +45,23 @@ void let_manage_cgroups(std::vector<Mount>& mounts) {
 
 // A process inside, and what it has said until now.
 struct Question {
-  pid_t pid = -1;
+  Question(pid_t asked, base::Fd from) : pid(asked), pipe(std::move(from)) {}
+  Question(Question&& other) noexcept
+      : pid(std::exchange(other.pid, -1)),
+        pipe(std::move(other.pipe)),
+        answer(std::move(other.answer)),
+        ended(other.ended) {}
+  Question& operator=(Question&&) = delete;
+  ~Question() {
+    if (pid < 0) return;
+    kill(pid, SIGKILL);
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+
+  pid_t pid;
   base::Fd pipe;
-  std::string answer = {};
+  std::string answer;
   bool ended = false;
 };
 
@@ -74,7 +89,7 @@ Question ask(const MachineToAsk& machine) {
     pipe.read.reset();
     answer_and_exit(machine.state, process, pipe.write);
   }
-  return {.pid = pid, .pipe = std::move(pipe.read)};
+  return {pid, std::move(pipe.read)};
 }
 
 void take(Question& question) {
@@ -100,9 +115,6 @@ void collect_until(std::chrono::steady_clock::time_point deadline, std::vector<Q
 }
 
 std::string answer_of(const Question& question) {
-  kill(question.pid, SIGKILL);
-  while (waitpid(question.pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
   std::string answer(question.ended ? base::trim(question.answer) : "");
   bool is_word = !answer.empty() && std::ranges::all_of(answer, [](char c) { return c >= 'a' && c <= 'z'; });
   return is_word ? answer : "unknown";
@@ -165,7 +177,7 @@ std::vector<std::string> ask_machines(const std::vector<MachineToAsk>& machines)
       questions.push_back(ask(machine));
     }
     collect_until(std::chrono::steady_clock::now() + kAnswerTime, questions);
-    for (Question& question : questions) answers.push_back(answer_of(question));
+    for (const Question& question : questions) answers.push_back(answer_of(question));
   }
   return answers;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Landlock (base/landlock.h) for those parts of the runtime that read what outsiders have made: a flaw in the reader is
-// then a flaw in one directory. On a kernel without it they work as they do with it.
+// Landlock (base/landlock.h) for those parts of the runtime that read what outsiders have made: a name that deceives
+// the reader leads to nothing outside of one directory. On a kernel without it they work as they do with it.
 
 #include <cstdint>
 #include <functional>

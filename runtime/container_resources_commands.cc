@@ -194,7 +194,7 @@ std::vector<base::Command> container_resources_commands() {
        .summary = "show what the containers that run use, every second",
        .options = {{.name = "no-stream", .help = "once"},
                    {.name = "json", .help = "as JSON, one line a container"},
-                   {.name = "history", .help = "what one container used during the last hour, as far as stats looked"}},
+                   {.name = "history", .help = "what one container used during the last hour"}},
        .max_arguments = base::kAnyNumber,
        .run = stats},
       {.name = "top",

@@ -27,7 +27,7 @@ std::uint64_t copies(const std::string& text, std::size_t at) {
   for (const std::string& number : base::split(numbers, ',')) {
     most = std::max(most, base::parse_unsigned(number).value_or(1));
   }
-  return std::min(most, kMostRepetitions) + 1;
+  return std::min(most, kMostRepetitions + 1);
 }
 
 // All repetitions are multiplied, whether they are nested or not.

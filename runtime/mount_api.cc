@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <format>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/proc_path.h"
 
 namespace runtime {
 namespace {
@@ -94,7 +94,7 @@ void attach(const base::Fd& tree, const base::Fd& target, const std::string& wha
 }
 
 void detach(const base::Fd& tree, const std::string& what) {
-  base::check(umount2(std::format("/proc/self/fd/{}", tree.get()).c_str(), MNT_DETACH), "unmount", what);
+  base::check(umount2(proc_path(tree).c_str(), MNT_DETACH), "unmount", what);
 }
 
 base::Fd find_below(const base::Fd& root, const std::string& path, int flags, Links links) {

@@ -14,15 +14,15 @@
 namespace runtime {
 namespace {
 
-base::Fd timer_at_full_intervals() {
-  base::Fd timer(base::check(timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK), "make a timer"));
+// Set again when somebody sets the clock: else one that was set back would be waited for.
+void set_at_full_intervals(const base::Fd& timer) {
   timespec now = {};
   base::check(clock_gettime(CLOCK_REALTIME, &now), "read the clock");
   itimerspec times = {};
   times.it_interval.tv_sec = kSampleInterval.count();
   times.it_value.tv_sec = (now.tv_sec / kSampleInterval.count() + 1) * kSampleInterval.count();
-  base::check(timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &times, nullptr), "set a timer");
-  return timer;
+  base::check(timerfd_settime(timer.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &times, nullptr),
+              "set a timer");
 }
 
 void sample_one(const StateStore& store, const std::string& id, const Cgroup& cgroup) {
@@ -60,12 +60,17 @@ bool can_be_sampled(const ContainerState& state) {
 
 StatsSampler::StatsSampler(const StateStore& store, std::string id, const Cgroup& cgroup)
     : store_(store), id_(std::move(id)), cgroup_(cgroup) {
-  if (cgroup_.exists()) timer_ = timer_at_full_intervals();
+  if (!cgroup_.exists()) return;
+  timer_ = base::Fd(base::check(timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK), "make a timer"));
+  set_at_full_intervals(timer_);
 }
 
 void StatsSampler::sample() {
   std::uint64_t expirations = 0;
-  if (read(timer_.get(), &expirations, sizeof expirations) < 0) return;
+  if (read(timer_.get(), &expirations, sizeof expirations) < 0) {
+    if (errno == ECANCELED) set_at_full_intervals(timer_);
+    return;
+  }
   sample_one(store_, id_, cgroup_);
 }
 

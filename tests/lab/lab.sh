@@ -15,7 +15,8 @@
 #
 # A node is a machine of our own runtime (`container run --boot`): the SDK's tree as its root, the node's disk as the container's
 # writable layer, without a user namespace, since containers run inside of nodes. The process that keeps it is a child of the test, so
-# that the node dies with it, also when the test itself is killed: then the next lab tells the runtime to settle what is left.
+# that the node dies with it, also when the test itself is killed: then the next lab of the same `./dev test`
+# tells the runtime to settle what is left.
 # These functions work on the test's own shell: call none of those that start something in $(…).
 # shellcheck shell=bash
 
